@@ -2,6 +2,7 @@
 """--trace=FILE and `septet trace`: what ran is written however the run ends. What cannot be read or
 written is said."""
 
+import json
 import os
 import pty
 import re
@@ -173,6 +174,8 @@ class Files(harness.Case):
         self.check(self.septet("trace", "run.trc", "--to", "chrome", "-ox"))
         self.check(self.septet("trace", "run.trc", "-o", "y.json"))
         self.assertEqual(self.check_chrome("x", "y.json"), [2, 2])
+        result = self.septet("trace", "run.trc", "--to", "summary", "--json")
+        self.assertEqual(json.loads(result.out)["tasks"]["count"], 2)
 
     def test_an_exporter_of_a_user(self):
         self.record()

@@ -15,6 +15,7 @@ Writes a recording, made by septet --trace=FILE.trc, in another format.
   --to FORMAT   chrome, har, html, lines, otlp, summary, or a Lua file that returns a function
                 exporter(model, write, options); by default that of OUT's name, or lines
   -o OUT        write to a file instead of stdout
+  --json        the summary as one line of JSON
   --trace-filter=TASK|URL|KIND  only these lines, as for septet --trace
   --trace-limit=N               at most so many lines in a second of the trace
   --help        print this and end
@@ -54,6 +55,8 @@ local function parse(words)
     elseif name:match "^%-o" and not name:match "^%-%-" then
       options.out = value_of("-o", name:sub(3))
       if not options.out then return nil, USAGE end
+    elseif word == "--json" then
+      options.json = true
     elseif name == "--trace-filter" and value then
       table.insert(options.filter, value)
     elseif name == "--trace-limit" and value and value:match "^%d+$" then
