@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Removes the part of a URL before its host, and any authority that cannot be parsed. */
+/* Removes the part of a URL before its host, and any authority that cannot be parsed. Knows secrets
+ * by the ends of their names: there is no list of what all servers call theirs. */
 #include "base/redact.h"
 
 #include <ctype.h>
@@ -7,6 +8,8 @@
 #include <strings.h>
 
 #include "base/escape.h"
+
+enum { NAME_END = 32 }; /* characters at the end of a name that are looked at */
 
 /* Returns the length of "scheme://", with any number and kind of slashes; 0 if there is none. */
 static size_t scheme_len(const char *url)
@@ -89,5 +92,130 @@ const char *spt_redact_url(const char *url, char *out, size_t size)
     else if (!plain && scheme == 0)
         used += spt_escape_text(out + used, size - used, "...@", 4);
     spt_escape_text(out + used, size - used, rest, strlen(rest));
+    return out;
+}
+
+/* --- secrets --- */
+
+/* Writes the end of a name in small letters, without what is no letter or digit. */
+static void simplify(const char *name, size_t len, char out[NAME_END])
+{
+    size_t at = NAME_END - 1;
+    out[at] = '\0';
+    while (len > 0 && at > 0) {
+        int c = tolower((unsigned char)name[--len]);
+        if (isalnum(c))
+            out[--at] = (char)c;
+    }
+    memmove(out, out + at, NAME_END - at);
+}
+
+static bool ends_with(const char *name, const char *end)
+{
+    size_t len = strlen(name), n = strlen(end);
+    return len >= n && strcmp(name + len - n, end) == 0;
+}
+
+static bool ends_with_any(const char *name, const char *const *ends)
+{
+    while (*ends && !ends_with(name, *ends))
+        ends++;
+    return *ends != NULL;
+}
+
+static bool is_any(const char *name, const char *const *names)
+{
+    while (*names && strcmp(name, *names) != 0)
+        names++;
+    return *names != NULL;
+}
+
+static bool is_secret(const char *name)
+{
+    static const char *const ends[] = {"signature",  "token",     "secret",      "password",
+                                       "passwd",     "apikey",    "accesskeyid", "keypairid",
+                                       "credential", "assertion", "jwt",         NULL};
+    return ends_with_any(name, ends);
+}
+
+bool spt_redact_hides_header(const char *name, size_t len)
+{
+    static const char *const ends[] = {"authorization",
+                                       "authentication",
+                                       "authenticate",
+                                       "authenticationinfo",
+                                       "auth",
+                                       "cookie",
+                                       "cookie2",
+                                       "key",
+                                       "session",
+                                       "sessionid",
+                                       NULL};
+    static const char *const harmless[] = {"secwebsocketkey", "idempotencykey", "surrogatekey",
+                                           NULL};
+    char simple[NAME_END];
+    simplify(name, len, simple);
+    return is_secret(simple) || (ends_with_any(simple, ends) && !is_any(simple, harmless));
+}
+
+static bool hides_parameter(const char *name, size_t len)
+{
+    static const char *const names[] = {"sig", "key", "auth", "pwd", "sid", NULL};
+    char simple[NAME_END];
+    simplify(name, len, simple);
+    return is_secret(simple) || is_any(simple, names);
+}
+
+size_t spt_redact_find_secret(const char *text, size_t len, size_t *size)
+{
+    size_t name = len; /* place of the name that may begin here; `len`: none */
+    for (size_t i = 0; i < len; i++) {
+        if (memchr("?&#;", text[i], 4)) {
+            name = i + 1;
+        } else if (text[i] == '=' && name < i) {
+            size_t from = i + 1, to = from;
+            while (to < len && !memchr("&#; \t\"'<>", text[to], 9))
+                to++;
+            if (to > from && hides_parameter(text + name, i - name)) {
+                *size = to - from;
+                return from;
+            }
+            name = len;
+        }
+    }
+    return len;
+}
+
+/* Replaces `n` bytes at `at` of a text, which is cut at `size` bytes. */
+static void hide(char *text, size_t size, size_t at, size_t n)
+{
+    static const char shown[] = SPT_REDACTED;
+    size_t len = strlen(text), tail = len - at - n, room = size - 1 - at;
+    size_t head = sizeof shown - 1 < room ? sizeof shown - 1 : room;
+    tail = tail < room - head ? tail : room - head;
+    memmove(text + at + head, text + at + n, tail);
+    memcpy(text + at, shown, head);
+    text[at + head + tail] = '\0';
+}
+
+const char *spt_redact_kept_url(const char *url, char *out, size_t size)
+{
+    const char *shown = spt_redact_url(url, out, size);
+    size_t len = strlen(shown), at = 0, n;
+    if (spt_redact_find_secret(shown, len, &n) == len)
+        return shown;
+    if (shown != out) {
+        len = len < size - 1 ? len : size - 1;
+        memcpy(out, shown, len);
+        out[len] = '\0';
+    }
+    while (at < strlen(out)) {
+        len = strlen(out + at);
+        size_t from = spt_redact_find_secret(out + at, len, &n);
+        if (from == len)
+            break;
+        hide(out, size, at + from, n);
+        at += from;
+    }
     return out;
 }

@@ -41,7 +41,7 @@ static void write_string(const char *item, size_t len, char *out, size_t size)
     memcpy(copy, item, len);
     copy[len] = '\0';
     if (strpbrk(copy, ":/")) /* otherwise an '@' is that of a mailbox */
-        text = spt_redact_url(copy, room, sizeof room);
+        text = spt_redact_kept_url(copy, room, sizeof room);
     else
         spt_escape_text(room, sizeof room, copy, len);
     shorten(out, size, text, strlen(text));

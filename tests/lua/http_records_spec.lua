@@ -153,28 +153,61 @@ describe("phases of attempts:", function()
   end)
 end)
 
+describe("URLs of records:", function()
+  it("have no signature or token of a query, nor has the name of a task", function()
+    local url = origin.refused .. "/?a=1&X-Amz-Signature=secret&access_token=secret"
+    local events = {}
+    local unsubscribe = trace.subscribe(function(event) events[#events + 1] = event end)
+    pcall(function()
+      task.gather(task.map(function(item) http.get(item) end, { url }))
+    end)
+    local found = {}
+    origin.eventually(function()
+      for _, event in ipairs(events) do
+        if event.kind == "xfer" and event.url:find("X-Amz", 1, true) then
+          found.xfer = event.url
+        end
+        found[event.kind] = found[event.kind] or event.what or event.name
+      end
+      return found.xfer
+    end)
+    unsubscribe()
+    for _, event in ipairs(events) do
+      for _, value in pairs(event) do
+        equal(tostring(value):find("secret", 1, true), nil, value)
+      end
+    end
+    equal(found.xfer, origin.refused .. "/?a=1&X-Amz-Signature=REDACTED&access_token=REDACTED")
+    equal(found.name:sub(-8), "REDACTED")
+  end)
+end)
+
 describe("heads of attempts:", function()
   it("are recorded at level 3, without secrets", function()
     local answer = "HTTP/1.1 200 Fine\r\nSet-Cookie: secret=1\r\n folded: secret\r\n"
-      .. "Content-Length: 2\r\nX-Own: yes\r\nLocation: http://user:secret@a.test/\r\n\r\nok"
+      .. "Content-Length: 2\r\nX-Own: yes\r\nLocation: http://user:secret@a.test/?sig=secret\r\n"
+      .. "Set-Cookie : secret\r\nLink: <http://a.test/?token=secret>; rel=next\r\n\r\nok"
     local url = origin.raw { answer, "keep" }
     local kinds = recorded(3, function()
       local session <close> = http.session { auth = { user = "u", password = "secret" },
-        headers = { ["X-Api-Key"] = "secret", ["X-Plain"] = "shown" } }
-      session:get(url)
+        headers = { ["X-Api-Key"] = "secret", ["Private-Token"] = "secret",
+          ["X-Plain"] = "shown" } }
+      session:get(url .. "?X-Amz-Signature=secret&plain=1")
     end)
     local heads = kinds.head
     equal(pick(heads, "which"), { { "request" }, { "response" } })
     equal({ heads[1].ref, heads[2].ref }, { kinds.xfer[1].ref, kinds.xfer[1].ref })
     for _, head in ipairs(heads) do equal(head.text:find "secret", nil, head.text) end
     local sent, received = heads[1].text, heads[2].text
-    equal(sent:match "^GET /raw/%S+ HTTP/1.1\r\n" ~= nil, true, sent)
+    equal(sent:match "^GET /raw/%S+%?X%-Amz%-Signature=REDACTED&plain=1 HTTP/1.1\r\n" ~= nil, true,
+      sent)
     for _, line in ipairs { "\r\nHost: " .. origin.authority .. "\r\n", "\r\nX-Plain: shown\r\n",
       "\r\nAuthorization: REDACTED\r\n", "\r\nX-Api-Key: REDACTED\r\n" } do
       equal(sent:find(line, 1, true) ~= nil, true, sent)
     end
     for _, line in ipairs { "HTTP/1.1 200 Fine\r\n", "\r\nSet-Cookie: REDACTED\r\n",
-      "\r\nX-Own: yes\r\n", "a.test/" } do
+      "\r\nX-Own: yes\r\n", "a.test/",
+      "\r\nLink: <http://a.test/?token=REDACTED>; rel=next" } do
       equal(received:find(line, 1, true) ~= nil, true, received)
     end
   end)

@@ -203,7 +203,7 @@ void spt_http_call_describe(const struct spt_http_call *call, char *text, size_t
 {
     const struct spt_request *r = &call->request;
     char room[SPT_HTTP_URL_MAX];
-    snprintf(text, size, "%s %s", r->method, spt_redact_url(r->url, room, sizeof room));
+    snprintf(text, size, "%s %s", r->method, spt_redact_kept_url(r->url, room, sizeof room));
 }
 
 static void recycle(struct spt_http_call *call)
@@ -314,14 +314,15 @@ static int32_t us(int64_t ns)
     return ns < 0 ? -1 : (int32_t)(ns / (int64_t)SPT_NS_PER_US);
 }
 
-/* Interns the URL for the record. The URL and the method of an admitted request are those sent to
+/* Stores the URL for the record. The URL and the method of an admitted request are those sent to
  * libcurl; otherwise they are the script's. */
 static uint32_t url_text(struct spt_trace *tr, const struct spt_request *r)
 {
-    if (r->response)
-        return spt_trace_text(tr, r->url, strlen(r->url));
+    size_t len = strlen(r->url), size;
+    if (r->response && spt_redact_find_secret(r->url, len, &size) == len)
+        return spt_trace_text(tr, r->url, len);
     char room[SPT_HTTP_URL_MAX];
-    const char *url = spt_redact_url(r->url, room, sizeof room);
+    const char *url = spt_redact_kept_url(r->url, room, sizeof room);
     return spt_trace_text(tr, url, strlen(url));
 }
 

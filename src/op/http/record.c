@@ -12,8 +12,6 @@
 #include "http/signal.h"
 #include "septet/septet.h"
 
-#define REDACTED "REDACTED"
-
 enum {
     URL_MAX = 4096, /* bytes of a URL in a header; a longer one is redacted */
     PIECE = 32768,  /* bytes of a body in one record */
@@ -46,49 +44,61 @@ static int append(struct spt_buf *out, const char *bytes, size_t len)
     return spt_buf_append(out, bytes, len) == SEPTET_OK ? SEPTET_OK : SEPTET_ENOMEM;
 }
 
+static int append_hidden(struct spt_buf *out)
+{
+    return append(out, SPT_REDACTED, strlen(SPT_REDACTED));
+}
+
 static int append_url(struct spt_buf *out, const char *url, size_t len)
 {
     char whole[URL_MAX], room[URL_MAX];
     if (len >= sizeof whole)
-        return append(out, REDACTED, strlen(REDACTED));
+        return append_hidden(out);
     memcpy(whole, url, len);
     whole[len] = '\0';
-    const char *shown = spt_redact_url(whole, room, sizeof room);
+    const char *shown = spt_redact_kept_url(whole, room, sizeof room);
     return append(out, shown, strlen(shown));
+}
+
+/* Appends a text, which may have a URL in it, without the secrets of its query. */
+static int append_text(struct spt_buf *out, const char *text, size_t len)
+{
+    int rc = SEPTET_OK;
+    while (rc == SEPTET_OK && len > 0) {
+        size_t size = 0, at = spt_redact_find_secret(text, len, &size);
+        rc = append(out, text, at);
+        if (rc == SEPTET_OK && size > 0)
+            rc = append_hidden(out);
+        text += at + size;
+        len -= at + size;
+    }
+    return rc;
+}
+
+/* Returns the length of the name of a header, without blanks behind it. */
+static size_t name_len(const char *line, size_t colon)
+{
+    while (colon > 0 && (line[colon - 1] == ' ' || line[colon - 1] == '\t'))
+        colon--;
+    return colon;
 }
 
 /* Appends a line without its end, redacted. */
 static int append_line(struct spt_buf *out, const char *line, size_t len)
 {
-    static const char *const secret[] = {"authorization",
-                                         "proxy-authorization",
-                                         "www-authenticate",
-                                         "proxy-authenticate",
-                                         "authentication-info",
-                                         "proxy-authentication-info",
-                                         "cookie",
-                                         "cookie2",
-                                         "set-cookie",
-                                         "set-cookie2",
-                                         "x-api-key",
-                                         "x-auth-token",
-                                         "x-csrf-token",
-                                         "x-amz-security-token",
-                                         NULL};
     static const char *const urls[] = {"location", "content-location", "referer", NULL};
     const char *colon = memchr(line, ':', len);
-    size_t name = colon ? (size_t)(colon - line) : len;
-    bool hides = is_among(line, name, secret), has_url = is_among(line, name, urls);
-    if (!hides && !has_url)
-        return append(out, line, len);
-    size_t value = name + 1;
+    size_t value = colon ? (size_t)(colon - line) : len, name = name_len(line, value);
+    bool hides = spt_redact_hides_header(line, name), has_url = is_among(line, name, urls);
+    if (!colon || (!hides && !has_url))
+        return append_text(out, line, len);
+    value++;
     while (value < len && line[value] == ' ')
         value++;
     int rc = append(out, line, value);
     if (rc != SEPTET_OK)
         return rc;
-    return hides ? append(out, REDACTED, strlen(REDACTED))
-                 : append_url(out, line + value, len - value);
+    return hides ? append_hidden(out) : append_url(out, line + value, len - value);
 }
 
 /* Appends the lines of a head. A line that is folded belongs to the one before it, which may be a
