@@ -13,12 +13,11 @@ local MOST_SEARCHES = 1000
 local modules = { "chrome", "har", "html", "lines", "otlp", "summary" }
 export.names = modules
 
---- Formats by the extension of a file.
-export.by_extension = { json = "chrome", har = "har", html = "html" }
+local by_extension = { json = "chrome", har = "har", html = "html" }
 
 --- Returns the format that the extension of a path stands for, or nil.
 function export.format_of(path)
-  return export.by_extension[path:match "%.([^./]+)$"]
+  return by_extension[path:match "%.([^./]+)$"]
 end
 
 --- Returns the exporter with a name, loading its module; nil if there is none.

@@ -25,12 +25,7 @@ end
 
 -- Returns "timeout (6), dns (1)", the most frequent first.
 local function listed(counts)
-  local keys, list = {}, {}
-  for key in pairs(counts) do keys[#keys + 1] = key end
-  table.sort(keys, function(a, b)
-    if counts[a] ~= counts[b] then return counts[a] > counts[b] end
-    return tostring(a) < tostring(b)
-  end)
+  local keys, list = totals.by_count(counts), {}
   for i = 1, math.min(#keys, 5) do
     list[i] = ("%s (%s)"):format(terminal.escape(tostring(keys[i])), words.count(counts[keys[i]]))
   end

@@ -16,21 +16,10 @@ local protocols = totals.protocols
 
 -- --- sections; each is a function (totals, write) ---
 
--- Returns the keys of counts, the most frequent first.
-local function by_count(counts)
-  local keys = {}
-  for key in pairs(counts) do keys[#keys + 1] = key end
-  table.sort(keys, function(a, b)
-    if counts[a] ~= counts[b] then return counts[a] > counts[b] end
-    return a < b
-  end)
-  return keys
-end
-
 -- Returns " (503×29 404×2)" for counts.
 local function breakdown(counts, wanted)
   local list = {}
-  for _, key in ipairs(by_count(counts)) do
+  for _, key in ipairs(totals.by_count(counts)) do
     if not wanted or wanted(key) then
       list[#list + 1] = ("%s×%s"):format(terminal.escape(tostring(key)), words.count(counts[key]))
     end
@@ -119,7 +108,7 @@ local function write_connections(t, write)
     words.percent(c.reused, c.fresh + c.reused)) }
   local all = 0
   for _, count in pairs(t.protocols) do all = all + count end
-  for _, protocol in ipairs(by_count(t.protocols)) do
+  for _, protocol in ipairs(totals.by_count(t.protocols)) do
     pieces[#pieces + 1] = ("%s %s"):format(protocols[protocol] or "another",
       words.percent(t.protocols[protocol], all))
   end

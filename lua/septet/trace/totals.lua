@@ -16,6 +16,7 @@
 -- tasks: count, ok, error, cancelled, open
 -- hogs, stuck, cycles, unhandled, mains (that failed): count and the first or worst of them
 local histogram = require "septet.trace.histogram"
+local url_parts = require "septet.trace.url_parts"
 
 local count_in = histogram.add
 
@@ -32,17 +33,6 @@ totals.percentiles = { 50, 90, 99, 99.9 }
 totals.protocols = { [10] = "h1.0", [11] = "h1", [20] = "h2", [30] = "h3" } -- by number
 totals.phases = { "dns", "tcp", "tls", "send", "wait", "receive" }
 totals.hog = HOG
-
-local default_ports = { http = "80", https = "443" }
-
--- Returns "host:port" of a URL; "?" if it has none.
-local function host_of(url)
-  local scheme, authority = (url or ""):match "^(%a[%w+.-]*)://([^/?#]*)"
-  if not scheme or authority == "" then return "?" end
-  local host = authority:match "[^@]*$"
-  if host:find ":%d+$" then return host end
-  return ("%s:%s"):format(host, default_ports[scheme:lower()] or "?")
-end
 
 -- Returns the row with a name, new if need be. Beyond NAMES_MAX, all share one.
 local function row_of(rows, name, new)
@@ -166,7 +156,7 @@ end
 
 -- Counts an attempt that ended, from the fields of an xfer event.
 function methods:request(e, start)
-  local r, host = self.requests, row_of(self.hosts, host_of(e.url), new_host)
+  local r, host = self.requests, row_of(self.hosts, url_parts.host(e.url), new_host)
   local total, queue = e.total or 0, e.queue or 0
   r.count, r.bytes, r.sent = r.count + 1, r.bytes + (e.bytes or 0), r.sent + (e.sent or 0)
   if e.insecure then r.insecure = r.insecure + 1 end
@@ -197,7 +187,7 @@ function methods:open_request(seconds, url)
   self.requests.open = self.requests.open + 1
   count_in(self.latency.response, seconds, 1)
   if not url then return end
-  local host = row_of(self.hosts, host_of(url), new_host)
+  local host = row_of(self.hosts, url_parts.host(url), new_host)
   host.attempts, host.open = host.attempts + 1, host.open + 1
   count_in(host.response, seconds, 1)
 end
@@ -291,6 +281,17 @@ function methods:finish(till)
   self.whole.count = r.count - r.retried - r.redirected + r.open
   self.pending, self.pending_before = nil, nil
   return self
+end
+
+--- Returns the keys of counts, the most frequent first.
+function totals.by_count(counts)
+  local keys = {}
+  for key in pairs(counts) do keys[#keys + 1] = key end
+  table.sort(keys, function(a, b)
+    if counts[a] ~= counts[b] then return counts[a] > counts[b] end
+    return tostring(a) < tostring(b)
+  end)
+  return keys
 end
 
 local function by_rank(rows, rank)

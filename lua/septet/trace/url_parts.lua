@@ -45,6 +45,17 @@ function url_parts.server(url)
   return host:match "^%[(.*)%]$" or host, port_of(port) or DEFAULT_PORTS[scheme:lower()]
 end
 
+--- Returns "host:port" of a URL, with brackets around an IPv6 address; "?" if it has none.
+---@param url string|nil
+---@return string
+function url_parts.host(url)
+  local scheme, authority = (url or ""):match "^(%a[%w+.-]*)://([^/?#]+)"
+  if not scheme then return "?" end
+  local host = authority:match "[^@]*$"
+  if host:find ":%d+$" then return host end
+  return ("%s:%s"):format(host, DEFAULT_PORTS[scheme:lower()] or "?")
+end
+
 --- Returns the address and the port of a peer, as "127.0.0.1:80" or "[::1]:80"; nil for a path.
 ---@param peer string|nil
 ---@return string|nil address

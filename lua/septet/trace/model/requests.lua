@@ -4,6 +4,7 @@ local requests = {}
 
 local base = require "septet.trace.model.base"
 local tasks = require "septet.trace.model.tasks"
+local url_parts = require "septet.trace.url_parts"
 
 local max, min = math.max, math.min
 local LATEST, NONE, append = base.LATEST, base.NONE, base.append
@@ -40,20 +41,14 @@ function requests.phases(e, total, start)
   return phases
 end
 
-local default_ports = { http = "80", https = "443" }
-
--- Returns "host:port" of a URL; "?" if it has none.
+-- Returns "host:port" of a URL, which is read once for each origin.
 local function host_of(m, url)
-  local scheme, authority = (url or ""):match "^(%a[%w+.-]*)://([^/?#]*)"
-  if not scheme then return "?" end
-  local key = url:sub(1, #scheme + 3 + #authority)
-  local known = m.hosts[key]
-  if known then return known end
-  local host = authority:match "[^@]*$"
-  if not host:find ":%d+$" then
-    host = ("%s:%s"):format(host, default_ports[scheme:lower()] or "?")
+  local origin = (url or ""):match "^%a[%w+.-]*://[^/?#]*" or ""
+  local host = m.hosts[origin]
+  if not host then
+    host = url_parts.host(origin)
+    m.hosts[origin] = host
   end
-  m.hosts[key] = host
   return host
 end
 
