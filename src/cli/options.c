@@ -15,7 +15,6 @@ static const char *const commands[] = {"trace"};
 
 static const char help_text[] =
     "Runs a Lua script as a task: it may await timers, HTTP requests and other tasks.\n"
-    "\n"
     "  -e STAT    run the statement STAT\n"
     "  -l [G=]MOD  require MOD into the global MOD, or G\n"
     "  -W         turn warnings on\n"
@@ -24,7 +23,8 @@ static const char help_text[] =
     "  --trace    print a line to stderr for each spawn, wait, cancellation, end and request\n"
     "  --trace-filter=TASK|URL|KIND --trace-limit=N  only such lines, at most N a second\n"
     "  --trace=FILE  write a report (.html), Perfetto (.json), HAR (.har), a recording (.trc)\n"
-    "  --har-bodies --summary[=json] --otlp[=URL] --propagate=HOSTS  see man septet\n"
+    "  --summary[=json]  print at the end: requests by host, percentiles, the slowest tasks\n"
+    "  --otlp[=URL] --propagate=HOSTS --har-bodies  OpenTelemetry, bodies: see man septet\n"
     "  --virtual-time  let the clock jump to the next deadline when no task can run\n"
     "  --shuffle=SEED  run tasks that are ready together in an order drawn from a number\n"
     "  --max-slice=S   end a task that runs for more than S seconds without waiting\n"
