@@ -45,6 +45,9 @@ enum until { UNTIL_NEXT, UNTIL_FIRST, UNTIL_ALL, UNTIL_FAILURE, UNTIL_NOT_DONE, 
 static const char *const until_words[] = {"next",     "first", "all", "failure",
                                           "not_done", "over",  NULL};
 
+/* What the tasks of the set are awaited for, as people read it. */
+static const char *const until_labels[] = {"next", "first", "all", "failure", "results", "end"};
+
 struct until_op {
     septet_op op;
     struct completions *set; /* kept alive by the handle at index 1 */
@@ -162,8 +165,8 @@ static int until_push(septet_op *op, lua_State *L)
 static void until_describe(const septet_op *op, char *text, size_t size)
 {
     const struct until_op *u = (const struct until_op *)op;
-    snprintf(text, size, "%s of %u tasks (%u ended)", until_words[u->wait_mode], u->set->count,
-             u->set->nended);
+    snprintf(text, size, "%s of %u task%s (%u ended)", until_labels[u->wait_mode], u->set->count,
+             u->set->count == 1 ? "" : "s", u->set->nended);
 }
 
 static void until_blockers(const septet_op *op, void (*visit)(void *ud, void *task), void *ud)

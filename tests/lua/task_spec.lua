@@ -298,6 +298,22 @@ describe("a task", function()
     equal(t:waits_for(), "")
   end)
 
+  it("a wait for several tasks says what it is for, and how many have ended", function()
+    local function start(wait, ...)
+      local t = task.spawn(wait, ...)
+      turns(5)
+      local text = t:waits_for()
+      t:cancel()
+      task.wait { t }
+      return text
+    end
+    local function forever() task.sleep(1000) end
+    equal(start(function() task.gather { task.spawn(forever), task.spawn(task.checkpoint) } end),
+      "tasks results of 2 tasks (1 ended)")
+    equal(start(function() task.wait { task.spawn(forever) } end),
+      "tasks all of 1 task (0 ended)")
+  end)
+
   it("a task's traceback shows its coroutines, and their resumer", function()
     local function deep() task.sleep(1000) end
     local t = task.spawn(function()

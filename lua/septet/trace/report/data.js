@@ -124,14 +124,10 @@ const marksOfTask = groupsOf(TABLES[6], "task");
 
 const nameOf = (t) => (t < 0 ? "no task" : `#${tasks.id[t]} ${tail(texts[tasks.name[t]])}`);
 
-const MODES = { all: "all of", next: "next of", first: "first of", over: "end of",
-  not_done: "results of", failure: "failure of" };
-
 // What a wait is for, in few words.
 function shortWait(i) {
   const what = texts[waits.what[i]].replace(/ \(\d+ ended\)$/, "");
-  const set = /^tasks (\w+) of (.*)$/.exec(what);
-  if (set) return `${MODES[set[1]] ?? set[1]} ${set[2]}`;
+  if (/^tasks \w+ of /.test(what)) return what.slice(6);
   if (what.startsWith("scope of ")) return "group" + what.slice(5);
   const request = /^http (\S+) (.*)$/.exec(what);
   if (request) return `${request[1]} ${short(request[2])}`;
