@@ -37,8 +37,7 @@ end
 function trace.subscribe(fn, options)
   args.callable(fn, 1, "subscribe")
   local level = level_of(options, 2, "subscribe", { bodies = "bytes" })
-  local release = options and options.bodies and bodies.ask(options.bodies)
-  local cursor, active = nil, true
+  local cursor, release, active = nil, nil, true
   local function deliver(event)
     if active then fn(event) end
   end
@@ -50,7 +49,8 @@ function trace.subscribe(fn, options)
       decode.block(bytes, 1, deliver)
     end
   end
-  cursor = core.trace_sink(sink, level)
+  cursor = core.trace_sink(sink, level) -- raises if the embedder forbids it
+  release = options and options.bodies and bodies.ask(options.bodies)
   return function()
     if active and release then release() end
     active = false

@@ -368,6 +368,24 @@ static void test_a_trusted_script_sees_the_hosts_globals(void **state)
     assert_int_equal(septet_free(rules.host), SEPTET_OK);
 }
 
+/* In the trusted profile, too, and it does not have bodies recorded for others. */
+static void test_a_denied_subscriber_changes_nothing(void **state)
+{
+    struct rules rules = {0};
+    septet_config config = config_of(&rules);
+    config.profile = SEPTET_PROFILE_TRUSTED;
+    config.permit = permit;
+    septet_host *host = new_standard(&rules, &config);
+    assert_runs(host, "local trace = require 'septet.trace' "
+                      "local ok, err = pcall(trace.subscribe, print, {level = 3, bodies = 100}) "
+                      "assert(not ok and err.code == 'denied') "
+                      "local modules = debug.getregistry()['septet.modules'] "
+                      "local _, asked = debug.getupvalue(modules['septet.trace.bodies'].ask, 1) "
+                      "assert(type(asked) == 'table' and next(asked) == nil)");
+    assert_silent(&rules.reports);
+    assert_int_equal(septet_free(host), SEPTET_OK);
+}
+
 /* --- memory --- */
 
 static void test_a_host_without_memory_is_not_made(void **state)
@@ -436,6 +454,7 @@ int main(void)
         cmocka_unit_test(test_e_12_a_script_changes_nothing_of_anothers),
         cmocka_unit_test(test_e_12_scripts_reach_nothing_in_common_that_they_can_change),
         cmocka_unit_test(test_a_trusted_script_sees_the_hosts_globals),
+        cmocka_unit_test(test_a_denied_subscriber_changes_nothing),
         cmocka_unit_test(test_a_host_without_memory_is_not_made),
         cmocka_unit_test(test_a_script_without_memory_is_not_made),
     };
