@@ -89,8 +89,8 @@ static void describe_failure(struct spt_rec *rec, const struct spt_task *t)
     spt_task_push(L, t);
     lua_getiuservalue(L, -1, SPT_TASK_UV_VALUE);
     const char *kind = spt_error_field(L, -1, "kind"), *code = spt_error_field(L, -1, "code");
-    rec->a = spt_trace_intern(tr, kind ? kind : "error");
-    rec->ref = spt_trace_intern(tr, code);
+    rec->a = spt_trace_intern_name(tr, kind ? kind : "error");
+    rec->ref = spt_trace_intern_name(tr, code);
     lua_pop(L, 2);
 }
 

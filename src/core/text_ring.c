@@ -37,6 +37,8 @@ const char *spt_text_ring_find(const struct spt_text_ring *ring, uint32_t pos, s
     const char *at = ring->bytes + (ring->head - age) % SIZE;
     uint32_t n;
     memcpy(&n, at, HEAD);
+    if (n > SPT_TEXT_MAX || n > SIZE - HEAD - (size_t)(at - ring->bytes))
+        return NULL; /* so old that another text has its position by now */
     *len = n;
     return at + HEAD;
 }

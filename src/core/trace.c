@@ -9,9 +9,6 @@
 #include "base/hash.h"
 #include "septet/septet.h"
 
-#define TEXT_SIZE  (1u << 20) /* size of the text ring, bytes */
-/* bytes before the length of a text, which is stored in this many */
-#define TEXT_HEAD  ((uint32_t)sizeof(uint32_t))
 /* number of strings kept; it grows if more than half of them are in use */
 #define INTERN_MAX 65536u
 /* number of the last new strings, which count as in use: no record has them yet */
@@ -313,6 +310,12 @@ uint32_t spt_trace_intern(struct spt_trace *tr, const char *s)
     insert(in, id);
     in->recent[in->nrecent++ % RECENT] = id;
     return in->last = id;
+}
+
+uint32_t spt_trace_intern_name(struct spt_trace *tr, const char *s)
+{
+    char name[SPT_TRACE_NAME + 1];
+    return s && snprintf(name, sizeof name, "%s", s) >= 0 ? spt_trace_intern(tr, name) : 0;
 }
 
 void spt_trace_pin(struct spt_trace *tr, uint64_t place)

@@ -95,6 +95,13 @@ struct spt_trace_times {
     int32_t queue, dns, tcp, tls, send, wait, recv, total;
 };
 
+/* Returns such a duration for one in nanoseconds. One of more than 35 min is the longest one. */
+static inline int32_t spt_trace_us(int64_t ns)
+{
+    int64_t us = ns / 1000;
+    return ns < 0 ? -1 : us < INT32_MAX ? (int32_t)us : INT32_MAX;
+}
+
 /* An HTTP attempt. */
 struct spt_trace_transfer {
     struct spt_trace_times us;
@@ -168,14 +175,21 @@ void spt_trace_set_spill(struct spt_trace *tr, void (*spill)(void *ud), void *ud
 /* Calls `spill`. */
 void spt_trace_spill(struct spt_trace *tr);
 
-/* Appends a record of one unit, overwriting the oldest. Never fails. */
-static inline void spt_trace_put(struct spt_trace *tr, struct spt_rec rec)
+/* Appends one unit, overwriting the oldest. Never fails. */
+static inline void spt_trace_append(struct spt_trace *tr, struct spt_rec rec)
 {
-    if (!tr->ring || (rec.kind != SPT_REC_MORE && rec.task == tr->muted))
+    if (!tr->ring)
         return;
     tr->ring[tr->head++ & tr->mask] = rec;
     if (tr->head == tr->spill_at)
         spt_trace_spill(tr);
+}
+
+/* Appends a record of one unit, unless its task is muted. Never fails. */
+static inline void spt_trace_put(struct spt_trace *tr, struct spt_rec rec)
+{
+    if (rec.kind == SPT_REC_MORE || rec.task != tr->muted)
+        spt_trace_append(tr, rec);
 }
 
 /* Appends a SPAWN with the line that spawned, `site`; 0 for none. */
@@ -190,6 +204,11 @@ void spt_trace_xfer(struct spt_trace *tr, uint64_t t, uint32_t task, uint32_t re
  * use in a record of the ring, when `uses` reports it, while pinned, and always among the first
  * SPT_TRACE_KEPT. Returns 0 for NULL and if memory runs out. */
 uint32_t spt_trace_intern(struct spt_trace *tr, const char *s);
+
+enum { SPT_TRACE_NAME = 256 }; /* maximum size of a name, bytes */
+
+/* Like spt_trace_intern(), but for a name that a script makes, of which the rest is cut off. */
+uint32_t spt_trace_intern_name(struct spt_trace *tr, const char *s);
 
 /* Marks the number as in use. To be called by `uses`. */
 void spt_trace_use(struct spt_trace *tr, uint32_t id);

@@ -177,13 +177,13 @@ static void add_own_records(struct spt_trace_readers *readers)
                                             (uint64_t)lua_gc(s->main, LUA_GCCOUNTB);
     uint64_t idle_ns;
     bool idle = env->loop && spt_loop_idle(env->loop, &idle_ns);
-    spt_trace_put(&s->trace, (struct spt_rec){.t = now_ns,
-                                              .task = s->counts.live,
-                                              .ref = running,
-                                              .kind = SPT_REC_SAMPLE,
-                                              .extra = idle,
-                                              .a = requests - running,
-                                              .b = memory});
+    spt_trace_append(&s->trace, (struct spt_rec){.t = now_ns,
+                                                 .task = s->counts.live,
+                                                 .ref = running,
+                                                 .kind = SPT_REC_SAMPLE,
+                                                 .extra = idle,
+                                                 .a = requests - running,
+                                                 .b = memory});
     if (idle)
         spt_trace_put(&s->trace, (struct spt_rec){.t = now_ns, .kind = SPT_REC_MORE, .b = idle_ns});
     if (now_ns < readers->clock_ns)

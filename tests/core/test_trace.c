@@ -298,6 +298,31 @@ static void test_t_p_strings_in_use_survive_any_number_of_others(void **state)
     assert_string_not_equal(spt_trace_string(&trace, pinned), "s9500");
 }
 
+static void test_trace_durations_are_never_negative(void **state)
+{
+    const int64_t minute_ns = INT64_C(60000000000);
+    assert_int_equal(spt_trace_us(-1), -1);
+    assert_int_equal(spt_trace_us(1999), 1);
+    assert_int_equal(spt_trace_us(35 * minute_ns), 35 * 60 * 1000000);
+    assert_int_equal(spt_trace_us(36 * minute_ns), INT32_MAX);
+    assert_int_equal(spt_trace_us(72 * minute_ns), INT32_MAX);
+    assert_int_equal(spt_trace_us(INT64_MAX), INT32_MAX);
+}
+
+static void test_trace_names_are_cut(void **state)
+{
+    char s[SPT_TRACE_NAME + 3];
+    memset(s, 'n', sizeof s);
+    s[SPT_TRACE_NAME] = '\0';
+    uint32_t whole = spt_trace_intern(&trace, s);
+    assert_int_equal(spt_trace_intern_name(&trace, s), whole);
+    s[SPT_TRACE_NAME] = 'n';
+    s[SPT_TRACE_NAME + 2] = '\0';
+    assert_int_equal(spt_trace_intern_name(&trace, s), whole);
+    assert_int_equal(strlen(spt_trace_string(&trace, whole)), SPT_TRACE_NAME);
+    assert_int_equal(spt_trace_intern_name(&trace, NULL), 0);
+}
+
 /* --- texts --- */
 
 static void test_trace_texts_come_back(void **state)
@@ -443,6 +468,19 @@ static void test_trace_texts_survive_the_wrap_of_their_positions(void **state)
     check_texts(60000);
 }
 
+/* As of a record that is older than 4 GB of texts. */
+static void test_trace_position_inside_another_text_is_none(void **state)
+{
+    char s[SPT_TRACE_TEXT];
+    size_t len;
+    memset(s, 0xff, sizeof s);
+    uint32_t pos = spt_trace_text(&trace, s, sizeof s);
+    assert_null(spt_text_ring_find(&trace.texts, pos + 100, &len));
+    memset(s, 1, sizeof s); /* a size that is too large */
+    pos = spt_trace_text(&trace, s, sizeof s);
+    assert_null(spt_text_ring_find(&trace.texts, pos + 100, &len));
+}
+
 /* 0 means no text, so no text may get it. */
 static void test_trace_text_never_gets_position_zero(void **state)
 {
@@ -489,6 +527,8 @@ int main(void)
         T(test_trace_interns_the_same_bytes_once),
         T(test_trace_interns_up_to_its_limit),
         T(test_t_p_strings_in_use_survive_any_number_of_others),
+        T(test_trace_durations_are_never_negative),
+        T(test_trace_names_are_cut),
         T(test_trace_texts_come_back),
         T(test_trace_texts_are_cut),
         T(test_trace_level_3_keeps_long_texts),
@@ -498,6 +538,7 @@ int main(void)
         T(test_trace_spills_before_texts_are_gone),
         T(test_trace_texts_are_gone_when_overwritten),
         T(test_trace_texts_survive_the_wrap_of_their_positions),
+        T(test_trace_position_inside_another_text_is_none),
         T(test_trace_text_never_gets_position_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,19 @@ describe("trace_task", function()
     for _, event in ipairs(events) do equal(event.kind ~= "sample" and event.task == id, false) end
   end)
 
+  it("as many live tasks as its number are in a sample, too", function()
+    local seen, tasks, done = {}, {}, sync.event()
+    local unsubscribe = trace.subscribe(function(event) seen[event.live or 0] = true end)
+    local id = core.trace_task(done.wait, done).id
+    while #trace.ps { json = true } < id do tasks[#tasks + 1] = task.spawn(done.wait, done) end
+    task.sleep(0.02)
+    task.sleep(0.02)
+    local sampled = seen[id]
+    done:set()
+    unsubscribe()
+    equal(sampled, true)
+  end)
+
   it("its requests leave none, either", function()
     local origin, events, done = require "origin", {}, sync.event()
     local unsubscribe = trace.subscribe(function(event) events[event.kind] = true end)

@@ -309,11 +309,6 @@ void spt_http_call_on_signal(struct spt_request *request, const struct spt_signa
         schedule_delivery(call);
 }
 
-static int32_t us(int64_t ns)
-{
-    return ns < 0 ? -1 : (int32_t)(ns / (int64_t)SPT_NS_PER_US);
-}
-
 /* Stores the URL for the record. The URL and the method of an admitted request are those sent to
  * libcurl; otherwise they are the script's. */
 static uint32_t url_text(struct spt_trace *tr, const struct spt_request *r)
@@ -329,7 +324,7 @@ static uint32_t url_text(struct spt_trace *tr, const struct spt_request *r)
 static uint32_t method_text(struct spt_trace *tr, const struct spt_request *r)
 {
     if (r->response)
-        return spt_trace_intern(tr, r->method);
+        return spt_trace_intern_name(tr, r->method);
     char room[SPT_HTTP_METHOD_MAX];
     return spt_trace_intern(tr, spt_redact_url(r->method, room, sizeof room));
 }
@@ -372,14 +367,14 @@ static void record(const struct spt_http_call *call)
     if (!tr->ring)
         return;
     struct spt_trace_transfer x = {
-        .us.queue = us(r->response ? times->queue_ns : total_ns),
-        .us.dns = us(times->dns_ns),
-        .us.tcp = us(times->tcp_ns),
-        .us.tls = us(times->tls_ns),
-        .us.send = us(times->send_ns),
-        .us.wait = us(times->wait_ns),
-        .us.recv = us(times->recv_ns),
-        .us.total = us(total_ns),
+        .us.queue = spt_trace_us(r->response ? times->queue_ns : total_ns),
+        .us.dns = spt_trace_us(times->dns_ns),
+        .us.tcp = spt_trace_us(times->tcp_ns),
+        .us.tls = spt_trace_us(times->tls_ns),
+        .us.send = spt_trace_us(times->send_ns),
+        .us.wait = spt_trace_us(times->wait_ns),
+        .us.recv = spt_trace_us(times->recv_ns),
+        .us.total = spt_trace_us(total_ns),
         .bytes = response->body.received,
         .sent = response->sent,
         .request = call->number.request,
