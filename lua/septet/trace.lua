@@ -160,7 +160,7 @@ function trace.lines(out, options)
     args.usage("bad option 'limit' for 'lines' (a whole number from 0 expected)")
   end
   local add, report = lines.new(function(text) out:write(text) end,
-    { start = core.now(), filter = options.filter, limit = limit })
+    { start = core.now(), filter = options.filter, limit = limit, live = core.tree() })
   local unsubscribe = trace.subscribe(add)
   return function()
     unsubscribe()

@@ -249,6 +249,27 @@ describe("lines", function()
     end
   end)
 
+  it("lines shows the names of tasks that were there before", function()
+    local out = {}
+    local t = task.spawn(function()
+      task.spawn(function()
+        task.sleep(0.001)
+        trace.mark "of a child"
+      end):await()
+    end)
+    t.name = "older"
+    turns(3)
+    local stop = trace.lines({ write = function(_, text) out[#out + 1] = text end },
+      { filter = { "mark", "end" } })
+    t:await()
+    events_of(t)
+    task.sleep(0.002) -- later records come at the next turn of the loop
+    stop()
+    local text = table.concat(out)
+    equal({ text:find "#%d+ %S+spec.lua:%d+ +mark +of a child" ~= nil,
+      text:find "#%d+ older +end +ok" ~= nil }, { true, true })
+  end)
+
   it("lines writes a wait for whose operation no memory was left", function()
     local decode, out = debug.getregistry()["septet.modules"]["septet.trace.decode"], {}
     local block = decode.block

@@ -205,14 +205,26 @@ local function note(s, e)
   end
 end
 
+-- Notes the names of the tasks of a tree. One that no script has named is "file:line#id".
+local function note_live(tasks, nodes)
+  for _, node in ipairs(nodes) do
+    local s = new_stats()
+    s.defined = node.name:match("^(.*)#" .. node.id .. "$")
+    s.name = not s.defined and node.name or nil
+    tasks[node.id] = s
+    note_live(tasks, node.children)
+  end
+end
+
 --- Returns a function that writes the line of an event, if it has one, and one to call at the end.
---- The options are start (seconds, where times begin; the first event), filter (words), and limit
---- (lines in a second, 0 for all).
+--- The options are start (seconds, where times begin; the first event), filter (words), limit
+--- (lines in a second, 0 for all), and live (a tree of tasks, of which there may be no spawn).
 function lines.new(write, options)
   local tasks, start = {}, options.start
   local older = {} -- the tasks from before a loss that were not seen since: some have ended
   local filter = lines.filter(options.filter)
   local put, report = new_limit(write, options.limit or 0)
+  note_live(tasks, options.live or {})
   local function add(e)
     start = start or e.time
     local s = tasks[e.task] or older[e.task] or new_stats() -- not kept if its spawn is lost
