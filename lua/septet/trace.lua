@@ -37,7 +37,7 @@ end
 function trace.subscribe(fn, options)
   args.callable(fn, 1, "subscribe")
   local level = level_of(options, 2, "subscribe", { bodies = "bytes" })
-  local cursor, release, active = nil, nil, true
+  local cursor, active = nil, true
   local function deliver(event)
     if active then fn(event) end
   end
@@ -50,7 +50,7 @@ function trace.subscribe(fn, options)
     end
   end
   cursor = core.trace_sink(sink, level) -- raises if the embedder forbids it
-  release = options and options.bodies and bodies.ask(options.bodies)
+  local release = options and options.bodies and bodies.ask(options.bodies)
   return function()
     if active and release then release() end
     active = false

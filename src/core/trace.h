@@ -39,6 +39,8 @@
  *   HEAD    header lines, at level 3; ref: number of the attempt; sub: 0 sent, 1 received; a: text
  *   BODY    likewise, a piece of a body that is kept; b: 1 if the rest of it is not
  *   UNSEEN  it failed, and nothing awaited that; sub: 1 if it is a main task
+ *   DEADLOCK  nothing can wake the tasks; a: their number. There is one for each task of a circle,
+ *           with ref: the next task, and sub: 1 for the first; or one with task: 0
  *   MORE    a further unit of the record before it, which counts them in `extra`: a reader that
  *           fell behind finds the next whole record by skipping these */
 #define SPT_REC_MAP(XX)                                                                            \
@@ -62,7 +64,8 @@
     XX(HEAD, "head")                                                                               \
     XX(BODY, "body")                                                                               \
     XX(UNSEEN, "unhandled")                                                                        \
-    XX(MORE, "more")
+    XX(MORE, "more")                                                                               \
+    XX(DEADLOCK, "deadlock")
 
 enum spt_rec_kind {
 #define XX(name, word) SPT_REC_##name,

@@ -278,13 +278,27 @@ static void warn_tasks(septet_host *h)
     spt_report_warning(h, line);
 }
 
-/* Warns of a circle: "in a circle: 'a' -> 'b' -> 'a'". */
+static void record_deadlock(struct spt_sched *s, struct spt_task **circle, uint32_t n)
+{
+    struct spt_rec rec = {.t = s->now_ns, .kind = SPT_REC_DEADLOCK, .sub = 1, .a = s->counts.live};
+    for (uint32_t i = 0; i < n; i++) {
+        rec.task = circle[i]->id;
+        rec.ref = circle[(i + 1) % n]->id;
+        spt_trace_put(&s->trace, rec);
+        rec.sub = 0;
+    }
+    if (n == 0)
+        spt_trace_put(&s->trace, rec);
+}
+
+/* Records the deadlock, and warns of a circle: "in a circle: 'a' -> 'b' -> 'a'". */
 static void warn_circle(septet_host *h)
 {
     struct spt_task *tasks[16];
     char line[4096], name[128];
     uint32_t all = spt_deadlock_cycle(spt_host_sched(h), tasks, 16);
     uint32_t n = all < 16 ? all : 16;
+    record_deadlock(spt_host_sched(h), tasks, n);
     if (n == 0)
         return;
     int at = snprintf(line, sizeof line, "in a circle:");

@@ -44,6 +44,28 @@ class Summary(harness.Case):
         self.assertEqual(t["tasks"]["count"], 5)
         self.assertEqual(t["trace"]["lost"], 0)
 
+    def test_a_deadlock_over_locks_is_a_finding(self):
+        circle = """local task, sync = require 'septet.task', require 'septet.sync'
+local a, b = sync.lock(), sync.lock()
+local function hold(one, other)
+  one:with(function() task.sleep(0) other:acquire() end)
+end
+local x, y = task.spawn(hold, a, b), task.spawn(hold, b, a)
+x.name, y.name = 'x', 'y'
+x:await()"""
+        says = "  error: tasks wait for each other: #2 x → #3 y → #2 x"
+        err = self.run_with(circle, "--trace=run.trc", "--summary", status=4)
+        self.assertIn(says, err.splitlines())
+        converted = self.septet("trace", "run.trc", "--to", "summary")
+        self.assertIn(says, converted.out.splitlines())
+        lines = self.septet("trace", "run.trc", "--to", "lines").out
+        self.assertRegex(lines, r"#2 x +deadlock waits for #3, in a circle\n")
+
+    def test_a_deadlock_without_a_circle_is_a_finding(self):
+        err = self.run_with("require 'septet.sync'.event():wait()", "--summary", status=4)
+        self.assertIn("  error: the only task waited, and nothing could wake it",
+                      err.splitlines())
+
     def test_none_is_none(self):
         self.assertEqual(self.run_with(FETCH, "--summary=none", out="done\n"), "")
 

@@ -167,11 +167,15 @@ function make.unhandled(time, task, _, sub)
   return { kind = "unhandled", time = time, task = task, main = sub == 1 }
 end
 
+function make.deadlock(time, task, ref, sub, a)
+  return { kind = "deadlock", time = time, task = task, ref = ref, first = sub == 1, live = a }
+end
+
 -- The same by number, from 0 on, as in SPT_REC_MAP.
 local by_number = { [0] = make.spawn, make.wait, make.ready, make.run, make.cancel, make["end"],
   make.xfer, make.name, make.hog, make.stuck, make.span_begin, make.span_end, make.mark, make.count,
   make.sample, make.clock, make.phase, make.head, make.body,
-  make.unhandled }
+  make.unhandled, nil, make.deadlock }
 
 -- Returns the strings and the texts of a block, by their numbers; nil if they are damaged.
 local function read_strings(bytes, at, stop, count)

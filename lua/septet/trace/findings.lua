@@ -41,12 +41,18 @@ local function finder(kind, find)
 end
 
 finder("deadlock", function(t)
-  local cycle = t.cycles[1]
+  local cycle = t.deadlock or t.cycles[1]
   if not cycle then return end
+  if not cycle[1] then
+    return { severity = "error", count = 1,
+      text = cycle.live == 1 and "the only task waited, and nothing could wake it"
+        or ("all %d tasks waited, and nothing could wake them"):format(cycle.live) }
+  end
   local names = {}
   for i, task in ipairs(cycle) do names[i] = words.task(task) end
   names[#names + 1] = names[1]
-  return { severity = "error", count = t.cycles.count, task = cycle[1], at = cycle[1].at,
+  return { severity = "error", count = math.max(1, t.cycles.count), task = cycle[1],
+    at = cycle[1].at,
     text = "tasks wait for each other: " .. table.concat(names, " → ") }
 end)
 

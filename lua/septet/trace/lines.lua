@@ -105,6 +105,11 @@ function words.hog(e)
   return "hog", with_place(("ran for %s ms without waiting"):format(ms(e.duration)), e.at)
 end
 
+function words.deadlock(e)
+  return "deadlock", e.ref > 0 and ("waits for #%d, in a circle"):format(e.ref)
+    or "nothing can wake the tasks"
+end
+
 function words.stuck()
   return "stuck", "ignores its cancellation"
 end
@@ -122,7 +127,8 @@ end
 -- The words of a filter that are kinds of lines, with the kinds of events.
 local kinds = {
   spawn = "spawn", wait = "wait", cancel = "cancel", request = "xfer", span = "span_end",
-  mark = "mark", count = "count", hog = "hog", stuck = "stuck", unhandled = "unhandled",
+  mark = "mark", count = "count", hog = "hog", stuck = "stuck", deadlock = "deadlock",
+  unhandled = "unhandled",
   lost = "lost", ["end"] = "end",
 }
 
@@ -160,7 +166,8 @@ end
 
 -- --- the limit ---
 
-local always = { hog = true, stuck = true, lost = true } -- rare, and never without a reason
+-- Rare, and never without a reason.
+local always = { hog = true, stuck = true, deadlock = true, lost = true }
 
 -- Returns a function put(time, kind, line) and one that ends it. More than `limit` lines in a
 -- second of the trace are counted instead of written.

@@ -11,7 +11,8 @@
 --   m.records: those that were not
 -- m.tasks: in the order of their spawns; m.task[id]: the last task with that id
 -- m.requests (attempts), m.runs, m.spans: by start
--- m.marks, m.counters ({ name, points = { { time, value } } }), m.samples, m.hogs, m.stuck
+-- m.marks, m.counters ({ name, points = { { time, value } } }), m.samples, m.hogs, m.stuck,
+-- m.deadlocks
 -- m.lanes: rows of tasks, the peak of live tasks; m.rows: with those of m.apart, the requests and
 --   spans, by start, that do not fit into the row of their task
 -- m.unix(time): nanoseconds since 1970
@@ -150,7 +151,8 @@ local metatable = { __index = methods }
 function model.new(meta)
   return setmetatable({
     meta = meta or {}, tasks = {}, task = {}, requests = {}, runs = {}, spans = {}, marks = {},
-    counters = {}, samples = {}, hogs = {}, stuck = {}, lost = 0,
+    counters = {}, samples = {}, hogs = {}, stuck = {}, deadlocks = {},
+    lost = 0,
     records = 0, till = 0,
     -- until it is finished:
     live = {}, edge = 0, free_rows = rows.new(0), parts = {}, hosts = {}, clocks = {},

@@ -238,6 +238,12 @@ function methods:failed_unseen(task, kind, is_main, outcome)
     { task = task, error = kind, cancelled = outcome == "cancelled" })
 end
 
+-- Counts what the host said of a deadlock: a task of its circle, or nil if it has none.
+function methods:deadlocked(task, first, live)
+  if first then self.deadlock = { live = live } end
+  if self.deadlock and task then self.deadlock[#self.deadlock + 1] = task end
+end
+
 -- Searches for a cycle of joins that a new one of `task`, which waits for the task `ref`, closes.
 -- target_of(id) returns the id of the task that a task joins, and the task.
 function methods:joins(task, ref, target_of)

@@ -140,6 +140,11 @@ function on.unhandled(self, e)
   self.totals:failed_unseen(t, t.error, e.main, t.outcome)
 end
 
+function on.deadlock(self, e)
+  self.totals:deadlocked(e.task > 0 and (self.live.items[e.task] or { id = e.task }) or nil,
+    e.first, e.live)
+end
+
 function on.sample(self, e) self.totals:sampled(e) end
 
 -- The end of what is live may be among the records that are lost: it is not counted as open.

@@ -172,6 +172,10 @@ function on.stuck(m, e, time)
   if t then t.stuck = true end
 end
 
+function on.deadlock(m, e)
+  m.deadlocks[#m.deadlocks + 1] = { task = m.task[e.task], first = e.first, live = e.live }
+end
+
 function on.unhandled(m, e)
   local t = m.task[e.task]
   if t then t.unhandled, t.main = true, e.main == true end
