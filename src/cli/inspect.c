@@ -273,7 +273,7 @@ static void say_blocked(const septet_host *host, uint64_t ms)
         refuse(&state.askers[i], QUESTION_NONE, note.text, note.n);
 }
 
-/* Has the host call back. Runs in a handler on its thread. */
+/* Requests a call of on_inspect. Runs in a handler on the thread of the host. */
 static void pursue(void)
 {
     septet_host *host = state.host;

@@ -19,8 +19,8 @@ void inspect_end(void);
 /* The host's on_inspect callback. */
 void inspect_show(void *ud);
 
-/* Has one line printed that says where the script is, before the host acts on an interrupt. Safe in
- * a signal handler of this thread. */
+/* Requests one line that says where the script is, printed before the host acts on an interrupt.
+ * Safe in a signal handler of this thread. */
 void inspect_where(septet_host *host);
 
 /* Prints that no such line can be had because C code blocks, unless it was printed. Safe in a

@@ -39,7 +39,7 @@ bool spt_hook_counts(const struct spt_sched *s);
 /* Returns true while the host ends what the running task runs: each instruction raises. */
 bool spt_hook_ends(const struct spt_sched *s);
 
-/* Has that so, for the rest of this turn of `t`. */
+/* Ends what `t` runs: each instruction raises, for the rest of its turn. */
 void spt_hook_end(struct spt_sched *s, const struct spt_task *t, lua_Hook hook);
 
 /* Sets a hook, called at each event, in all the coroutines that run in a turn of `t`. */

@@ -172,7 +172,7 @@ void spt_trace_set_level(struct spt_trace *tr, int level);
 #define SPT_TRACE_NEVER   UINT64_MAX
 #define SPT_TRACE_NO_TASK UINT32_MAX
 
-/* Has `spill` called whenever half of the ring, or of its texts, is new; NULL: not any more. */
+/* Sets what is called whenever half of the ring, or of its texts, is new. NULL: nothing. */
 void spt_trace_set_spill(struct spt_trace *tr, void (*spill)(void *ud), void *ud);
 
 /* Calls `spill`. */

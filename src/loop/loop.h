@@ -73,7 +73,7 @@ void spt_loop_wake_async(struct spt_loop *loop);
 /* Returns the number of polls performed so far. */
 uint64_t spt_loop_polls(const struct spt_loop *loop);
 
-/* Has the loop measure how long it waits for events. Each poll that blocks then makes one more
+/* Begins to measure how long the loop waits for events. Each poll that blocks then makes one more
  * system call. Does nothing for an embedder's loop, and on a virtual clock. */
 void spt_loop_measure_idle(struct spt_loop *loop);
 

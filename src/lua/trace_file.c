@@ -262,7 +262,7 @@ static struct recording *new_recording(lua_State *L, const char *path)
     return r;
 }
 
-/* Lets the recording be collected. */
+/* Unanchors the recording, so that it can be collected. */
 static void drop(lua_State *L, struct recording *r)
 {
     luaL_getsubtable(L, LUA_REGISTRYINDEX, OPEN);
