@@ -290,8 +290,10 @@ typedef struct septet_config {
      * neither runs nor ends tasks. NULL: none. */
     void (*on_inspect)(void *ud);
 
-    /* Like `interrupt_signal`, for septet_inspect. 0: an inspection from elsewhere is noticed as
-     * `interrupt_count` says, or waits until the task waits. */
+    /* Like `interrupt_signal`, for septet_inspect: a signal that the embedder handles with a
+     * function that calls septet_inspect(host). Without a handler, it ends the program. 0: an
+     * inspection from elsewhere is noticed as `interrupt_count` says, or waits until the task
+     * waits. */
     int inspect_signal;
 } septet_config;
 

@@ -4,6 +4,7 @@
  * own yields. A coroutine that never waits costs nothing more. */
 #include <lauxlib.h>
 #include <lualib.h>
+#include <stdatomic.h>
 
 #include "core/body.h"
 #include "core/error.h"
@@ -119,6 +120,7 @@ static int enter(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope
         .open = lua_isyieldable(L) && L == spt_task_innermost(t) &&
                 (!t->turn.frame || t->turn.frame->open),
     };
+    atomic_signal_fence(memory_order_release); /* a signal's handler reads the frame */
     t->turn.frame = &frame;
     if (spt_sched_urgent(s))
         spt_hook_keep_urgent(co, s);
