@@ -166,15 +166,20 @@ static bool hides_parameter(const char *name, size_t len)
     return is_secret(simple) || is_any(simple, names);
 }
 
+static bool is_one_of(char c, const char *set)
+{
+    return c != '\0' && strchr(set, c);
+}
+
 size_t spt_redact_find_secret(const char *text, size_t len, size_t *size)
 {
     size_t name = len; /* place of the name that may begin here; `len`: none */
     for (size_t i = 0; i < len; i++) {
-        if (memchr("?&#;", text[i], 4)) {
+        if (is_one_of(text[i], "?&#;")) {
             name = i + 1;
         } else if (text[i] == '=' && name < i) {
             size_t from = i + 1, to = from;
-            while (to < len && !memchr("&#; \t\"'<>", text[to], 9))
+            while (to < len && !is_one_of(text[to], "&#; \t\"'<>"))
                 to++;
             if (to > from && hides_parameter(text + name, i - name)) {
                 *size = to - from;
