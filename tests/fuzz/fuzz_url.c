@@ -123,8 +123,8 @@ static void check_rules(const struct verdict *v)
     struct spt_policy *policy;
     const char *rule = v->host, *bad;
     bool named;
-    if (strchr(rule, '%') ||
-        strcmp(rule, "private") == 0) /* no rule has a zone; a word is none's name */
+    if (strchr(rule, '%') || strcmp(rule, "private") == 0 ||
+        strcmp(rule, "private.") == 0) /* no rule has a zone; a word is none's name */
         return;
     CHECK(spt_policy_new(&policy, NULL, 0, &rule, 1, &bad) == SEPTET_OK);
     CHECK(spt_policy_host(policy, v->host, strlen(v->host), v->port, &named).reason);
