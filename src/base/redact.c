@@ -173,8 +173,8 @@ static bool is_one_of(char c, const char *set)
 
 size_t spt_redact_find_secret(const char *text, size_t len, size_t *size)
 {
-    size_t name = len; /* place of the name that may begin here; `len`: none */
-    if (!memchr(text, '=', len)) /* soon said of most texts */
+    size_t name = len;           /* place of the name that may begin here; `len`: none */
+    if (!memchr(text, '=', len)) /* as in most texts */
         return len;
     for (size_t i = 0; i < len; i++) {
         if (is_one_of(text[i], "?&#;")) {
