@@ -7,15 +7,11 @@ local model = private "septet.trace.model"
 local html = private "septet.trace.html"
 local json = require "septet.json"
 local here = arg[0]:match "^(.*)/[^/]*$"
+local plain_model = dofile(here .. "/../support/trace_model.lua")
 local make_events = dofile(here .. "/../../bench/trace_events.lua")
 
 local function model_of(events, meta)
-  local m = model.new(meta or { version = "0.1.0", pid = 42, script = "scripts/crawl.lua" })
-  for _, e in ipairs(events) do
-    e.kind, e.time, e.task = e.kind or e[1], e.time or e[2], e.task or e[3]
-    m:add(e)
-  end
-  return m:finish()
+  return plain_model(events, meta or { version = "0.1.0", pid = 42, script = "scripts/crawl.lua" })
 end
 
 local function write_page(name, m, options)

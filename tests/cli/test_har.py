@@ -12,20 +12,10 @@ import sys
 import unittest
 
 import harness
+import recorded
 
 # Records the requests of a script, and writes them as HAR.
-HEAD = """
-local private = debug.getregistry()["septet.require"]
-local task, http, trace = require "septet.task", require "septet.http", require "septet.trace"
-local recorded = private "septet.trace.model".new { version = "0.1.0", pid = 1, script = "s.lua" }
-recorded:add { kind = "clock", time = task.now(), unix_ns = 1766426787123456789 }
-trace.subscribe(function(event) recorded:add(event) end)
-local function export()
-  task.sleep(0.01) -- so that all has been read
-  private "septet.trace.har"(recorded:finish(), io.write)
-end
-local origin = os.getenv "SEPTET_ORIGIN"
-"""
+HEAD = recorded.head('private "septet.trace.har"(recorded, io.write)')
 
 VALIDATOR = """
 import ipaddress, json, re, sys, jsonschema

@@ -12,22 +12,11 @@ import unittest
 
 import harness
 import otlp
+import recorded
 
 # Records a script, and writes it as OTLP, a body on each line.
-HEAD = """
-local private = debug.getregistry()["septet.require"]
-local task, http, trace = require "septet.task", require "septet.http", require "septet.trace"
-local recorded = private "septet.trace.model".new { version = "0.1.0", pid = 1, script = "s.lua" }
-recorded:add { kind = "clock", time = task.now(), unix_ns = 1766426787123456789 }
-trace.subscribe(function(event) recorded:add(event) end)
-local function export()
-  task.sleep(0.01) -- so that all has been read
-  recorded:finish()
-  private "septet.trace.otlp"(recorded, io.write)
-  private "septet.trace.otlp"(recorded, io.write, { signal = "metrics" })
-end
-local origin = os.getenv "SEPTET_ORIGIN"
-"""
+HEAD = recorded.head("""private "septet.trace.otlp"(recorded, io.write)
+  private "septet.trace.otlp"(recorded, io.write, { signal = "metrics" })""")
 
 
 def span(**changes):

@@ -8,16 +8,7 @@ local model = private "septet.trace.model"
 local columns = private "septet.trace.report.columns"
 local stats = private "septet.trace.report.stats"
 local text = private "septet.trace.report.text"
-local json = require "septet.json"
-
-local function model_of(events, meta)
-  local m = model.new(meta)
-  for _, e in ipairs(events) do
-    e.kind, e.time, e.task = e.kind or e[1], e.time or e[2], e.task or e[3]
-    m:add(e)
-  end
-  return m:finish()
-end
+local json, model_of = require "septet.json", require "trace_model"
 
 local function page_of(m, options)
   local pieces = {}

@@ -2,16 +2,7 @@
 -- septet.trace.model: what ran, from the events of a trace.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local model = private "septet.trace.model"
-
--- Returns the finished model of a list of { kind, time, task, ... }.
-local function model_of(events, meta)
-  local m = model.new(meta)
-  for _, e in ipairs(events) do
-    e.kind, e.time, e.task = e.kind or e[1], e.time or e[2], e.task or e[3]
-    m:add(e)
-  end
-  return m:finish()
-end
+local model_of = require "trace_model"
 
 local function pick(list, ...)
   local fields, picked = { ... }, {}

@@ -203,14 +203,21 @@ local function draw_task(d, task, spans)
   end
 end
 
+-- Returns the bounds of an item that follows those before it in its row. `free` has by row when its
+-- last item ended.
+local function bounds_in_row(d, free, item)
+  local from = max(d.at(item.start), free[item.lane] or 0)
+  local till = max(d.at(item.finish), from)
+  free[item.lane] = till
+  return from, till
+end
+
 -- Sets the bounds of each task, in its row one after the other.
 local function set_bounds(d)
-  local free = {} -- by row: when its last task ended
+  local free = {}
   for _, t in ipairs(d.model.tasks) do
-    local from = max(d.at(t.start), free[t.lane] or 0)
-    local till = max(d.at(t.finish), from)
+    local from, till = bounds_in_row(d, free, t)
     d.bounds[t] = { from = from, till = till }
-    free[t.lane] = till
   end
 end
 
@@ -228,11 +235,9 @@ end
 
 -- Draws requests and spans that have rows of their own.
 local function draw_apart(d)
-  local free = {} -- by row: when its last item ended
+  local free = {}
   for _, item in ipairs(d.model.apart) do
-    local from = max(d.at(item.start), free[item.lane] or 0)
-    local till = max(d.at(item.finish), from)
-    free[item.lane] = till
+    local from, till = bounds_in_row(d, free, item)
     local draw = item.phases and draw_request or draw_span
     draw(d, LANES + item.lane, item, from, till)
   end

@@ -19,6 +19,9 @@ local PHASES = {
   { "send", "send" }, { "wait", "wait" }, { "recv", "receive" },
 }
 
+requests.phase_names = {} -- in their order
+for i, phase in ipairs(PHASES) do requests.phase_names[i] = phase[1] end
+
 -- Returns the phases one after the other. What none of them explains was spent between the
 -- connection and the request. They are whole nanoseconds, and so add up to the total.
 function requests.phases(e, total, start)

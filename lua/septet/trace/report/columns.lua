@@ -7,6 +7,7 @@ local columns = {}
 local text = require "septet.trace.report.text"
 
 local us = text.microseconds
+local phase_names = require("septet.trace.model.requests").phase_names
 
 local SLOWEST = 50
 local READY = 200 -- microseconds for which a task could run and did not, to be shown
@@ -206,8 +207,6 @@ local function wait_rows(m, rows, number, index, request_index)
   return t
 end
 
-local PHASES = { "queue", "dns", "tcp", "tls", "stall", "send", "wait", "recv" }
-
 local function request_row(m, r, number, index)
   local row = { task = r.task and index[r.task] or -1, lane = r.lane or 0,
     start = us(r.start - m.from), time = us(r.finish - r.start), method = number(r.method),
@@ -215,7 +214,7 @@ local function request_row(m, r, number, index)
     phase = number(r.phase), bytes = r.bytes or 0, at = number(r.at), resend = r.resend or 0,
     protocol = r.protocol or 0, reused = r.reused and 1 or 0, peer = number(r.peer),
     state = r.open and 3 or r.cancelled and 2 or r.failed and 1 or 0 }
-  for _, name in ipairs(PHASES) do row[name] = 0 end
+  for _, name in ipairs(phase_names) do row[name] = 0 end
   for _, phase in ipairs(r.phases) do row[phase.name] = us(phase.duration) end
   return row
 end

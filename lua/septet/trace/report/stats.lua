@@ -6,8 +6,8 @@ local stats = {}
 local text = require "septet.trace.report.text"
 
 local us = text.microseconds
+local phase_names = require("septet.trace.model.requests").phase_names
 
-local PHASES = { "queue", "dns", "tcp", "tls", "stall", "send", "wait", "recv" }
 local HOSTS, ERRORS = 50, 50 -- rows of a table
 
 -- Returns the value that a share of the sorted values does not exceed.
@@ -116,7 +116,7 @@ local function latency(m, whole)
       table.insert(of[phase.name], us(phase.duration))
     end
   end
-  for _, name in ipairs(PHASES) do
+  for _, name in ipairs(phase_names) do
     local row = summary(of[name] or {})
     if row then
       row.name = name
