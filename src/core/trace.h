@@ -40,7 +40,8 @@
  *   BODY    likewise, a piece of a body that is kept; b: 1 if the rest of it is not
  *   UNSEEN  it failed, and nothing awaited that; sub: 1 if it is a main task
  *   DEADLOCK  nothing can wake the tasks; a: their number. There is one for each task of a circle,
- *           with ref: the next task, and sub: 1 for the first; or one with task: 0
+ *           with ref: the next task, and sub: 1 for the first; or one with task: 0.
+ *           Of a long circle only the first ones, the last of which has ref: 0
  *   MORE    a further unit of the record before it, which counts them in `extra`: a reader that
  *           fell behind finds the next whole record by skipping these */
 #define SPT_REC_MAP(XX)                                                                            \

@@ -278,12 +278,13 @@ static void warn_tasks(septet_host *h)
     spt_report_warning(h, line);
 }
 
-static void record_deadlock(struct spt_sched *s, struct spt_task **circle, uint32_t n)
+/* Records a circle of `all` tasks, of which the first `n` are given. */
+static void record_deadlock(struct spt_sched *s, struct spt_task **circle, uint32_t n, uint32_t all)
 {
     struct spt_rec rec = {.t = s->now_ns, .kind = SPT_REC_DEADLOCK, .sub = 1, .a = s->counts.live};
     for (uint32_t i = 0; i < n; i++) {
         rec.task = circle[i]->id;
-        rec.ref = circle[(i + 1) % n]->id;
+        rec.ref = i + 1 < n ? circle[i + 1]->id : all > n ? 0 : circle[0]->id;
         spt_trace_put(&s->trace, rec);
         rec.sub = 0;
     }
@@ -298,7 +299,7 @@ static void warn_circle(septet_host *h)
     char line[4096], name[128];
     uint32_t all = spt_deadlock_cycle(spt_host_sched(h), tasks, 16);
     uint32_t n = all < 16 ? all : 16;
-    record_deadlock(spt_host_sched(h), tasks, n);
+    record_deadlock(spt_host_sched(h), tasks, n, all);
     if (n == 0)
         return;
     int at = snprintf(line, sizeof line, "in a circle:");

@@ -61,6 +61,19 @@ x:await()"""
         lines = self.septet("trace", "run.trc", "--to", "lines").out
         self.assertRegex(lines, r"#2 x +deadlock waits for #3, in a circle\n")
 
+    def test_a_long_circle_is_cut(self):
+        circle = """local task, sync = require 'septet.task', require 'septet.sync'
+local locks, tasks = {}, {}
+for i = 1, 20 do locks[i] = sync.lock() end
+for i = 1, 20 do
+  tasks[i] = task.spawn(function()
+    locks[i]:with(function() task.sleep(0) locks[i % 20 + 1]:acquire() end)
+  end)
+end
+tasks[1]:await()"""
+        err = " ".join(self.run_with(circle, "--summary", status=4).split())
+        self.assertRegex(err, r"error: tasks wait for each other: #2 .* → #17 [^→]* → … → #2 ")
+
     def test_a_deadlock_without_a_circle_is_a_finding(self):
         err = self.run_with("require 'septet.sync'.event():wait()", "--summary", status=4)
         self.assertIn("  error: the only task waited, and nothing could wake it",

@@ -50,6 +50,7 @@ finder("deadlock", function(t)
   end
   local names = {}
   for i, task in ipairs(cycle) do names[i] = words.task(task) end
+  if cycle.cut then names[#names + 1] = "…" end
   names[#names + 1] = names[1]
   return { severity = "error", count = math.max(1, t.cycles.count), task = cycle[1],
     at = cycle[1].at,

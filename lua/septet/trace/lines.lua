@@ -106,8 +106,9 @@ function words.hog(e)
 end
 
 function words.deadlock(e)
+  if e.task == 0 then return "deadlock", "nothing can wake the tasks" end
   return "deadlock", e.ref > 0 and ("waits for #%d, in a circle"):format(e.ref)
-    or "nothing can wake the tasks"
+    or "waits for others, in a circle"
 end
 
 function words.stuck()

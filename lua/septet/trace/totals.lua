@@ -238,10 +238,13 @@ function methods:failed_unseen(task, kind, is_main, outcome)
     { task = task, error = kind, cancelled = outcome == "cancelled" })
 end
 
--- Counts what the host said of a deadlock: a task of its circle, or nil if it has none.
-function methods:deadlocked(task, first, live)
+-- Counts what the host said of a deadlock: a task of its circle, or nil if it has none, and the
+-- number of the next one, 0 if the circle is longer than what was recorded.
+function methods:deadlocked(task, following, first, live)
   if first then self.deadlock = { live = live } end
-  if self.deadlock and task then self.deadlock[#self.deadlock + 1] = task end
+  if not self.deadlock or not task then return end
+  self.deadlock[#self.deadlock + 1] = task
+  self.deadlock.cut = following == 0
 end
 
 -- Searches for a cycle of joins that a new one of `task`, which waits for the task `ref`, closes.

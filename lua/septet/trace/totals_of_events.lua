@@ -142,7 +142,7 @@ end
 
 function on.deadlock(self, e)
   self.totals:deadlocked(e.task > 0 and (self.live.items[e.task] or { id = e.task }) or nil,
-    e.first, e.live)
+    e.ref, e.first, e.live)
 end
 
 function on.sample(self, e) self.totals:sampled(e) end

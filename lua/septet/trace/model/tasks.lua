@@ -173,7 +173,8 @@ function on.stuck(m, e, time)
 end
 
 function on.deadlock(m, e)
-  m.deadlocks[#m.deadlocks + 1] = { task = m.task[e.task], first = e.first, live = e.live }
+  m.deadlocks[#m.deadlocks + 1] = { task = m.task[e.task], ref = e.ref, first = e.first,
+    live = e.live }
 end
 
 function on.unhandled(m, e)
