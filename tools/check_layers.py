@@ -5,8 +5,9 @@
   includes   a file under src/ includes the headers of its own layer or of lower ones, written with
              the folder; one awaitable (x.c with its x_*.c) never includes another; the CLI
              and the module see the public headers alone
-  symbols    base/ needs no library, core/ Lua alone, loop/ libuv alone, dns/ no libcurl, http/ no
-             c-ares, and neither of those two any Lua (read from the built objects)
+  symbols    base/ needs no library, core/ Lua alone, loop/ libuv alone, html/ none of these
+             three, http/ no c-ares, dns/, fs/ and net/ no libcurl, and none of the last four any
+             Lua (read from the built objects)
   calls      no file of a folder uses a function or an object of one that uses it, over however many
              others (read from the built objects)
   exports    the shared library exports septet_* and nothing else
@@ -24,7 +25,8 @@ import sys
 
 from check_style import circle_of
 
-LAYERS = ["base", "core", "loop", "dns", "http", "op", "lua", "host", "cli", "module"]
+LAYERS = ["base", "core", "loop", "dns", "fs", "html", "http", "net", "op", "lua", "host", "cli",
+          "module"]
 CLI = LAYERS.index("cli")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 BARRED_SYMBOLS = {
@@ -32,7 +34,10 @@ BARRED_SYMBOLS = {
     "core": re.compile(r"(uv|curl|ares)_"),
     "loop": re.compile(r"(curl|ares|luaL?)_|luaopen_"),
     "dns": re.compile(r"(curl|luaL?)_|luaopen_"),
+    "fs": re.compile(r"(curl|ares|luaL?)_|luaopen_"),
+    "html": re.compile(r"(uv|curl|ares|luaL?)_|luaopen_"),
     "http": re.compile(r"(ares|luaL?)_|luaopen_"),
+    "net": re.compile(r"(curl|ares|luaL?)_|luaopen_"),
     "op": re.compile(r"(curl|ares)_"),
 }
 OPERATION = re.compile(r"^static const septet_op_type \w+ = \{", re.M)
@@ -144,7 +149,7 @@ def symbols(build):
             for *_, symbol in nm("-u", path):
                 if barred.match(symbol):
                     yield f"{source}: {folder}/ needs '{symbol}'"
-        if not checked:
+        if not checked and os.path.isdir(os.path.join("src", folder)):
             yield f"src/{folder}: there are no objects to check; build first"
 
 

@@ -170,11 +170,12 @@ enum {
     SEPTET_PERMIT_CONNECT,
     SEPTET_PERMIT_READ,  /* the path of a file, as the script wrote it */
     SEPTET_PERMIT_WRITE, /* that of a file to create, change, rename or remove, or of a socket */
-    SEPTET_PERMIT_RUN,   /* the command of a process */
+    SEPTET_PERMIT_RUN,   /* the command of a process, as the script wrote it */
     SEPTET_PERMIT_ENV,   /* the name of an environment variable */
     /* the path of a recording of the trace, which is also asked about for WRITE; "" for a function
      * that receives its events. They show the tasks and the URLs of all scripts, and headers */
     SEPTET_PERMIT_TRACE,
+    SEPTET_PERMIT_LISTEN, /* "address:port" on which a script accepts connections; "unix:/path" */
 };
 
 /* The source of a module, filled by `load_module`. */
@@ -295,6 +296,11 @@ typedef struct septet_config {
      * inspection from elsewhere is noticed as `interrupt_count` says, or waits until the task
      * waits. */
     int inspect_signal;
+
+    /* Not 0: scripts may start processes, for which `permit` is also asked. From the first one on,
+     * libuv handles SIGCHLD in this program, and reaps the processes that it has started and no
+     * others. */
+    int processes;
 } septet_config;
 
 /* Sets every member to its default. */

@@ -372,6 +372,7 @@ static void run_in_state(struct cli *cli)
     config.on_warning = on_warning;
     config.on_interrupted = signals_delivered;
     config.on_inspect = inspect_show;
+    config.processes = 1;
     config.clock = cli->options.virtual_time ? SEPTET_CLOCK_VIRTUAL : SEPTET_CLOCK_REAL;
     config.shuffle_seed = cli->options.shuffle;
     config.own_frames = cli->options.versions > 0;

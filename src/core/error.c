@@ -192,6 +192,12 @@ static void push_place(lua_State *L)
     lua_pushliteral(L, "");
 }
 
+int spt_error_no_memory(lua_State *L)
+{
+    lua_pushliteral(L, "not enough memory");
+    return lua_error(L);
+}
+
 int spt_error_usage(lua_State *L, const char *format, ...)
 {
     va_list args;

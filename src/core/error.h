@@ -29,6 +29,10 @@ int spt_error_usage(lua_State *L, const char *format, ...);
 /* Like luaL_argerror(), but raises Usage. */
 int spt_error_arg(lua_State *L, int arg, const char *what);
 
+/* Raises "not enough memory". The message is Lua's own and has no place, so that the host
+ * recognises it. */
+int spt_error_no_memory(lua_State *L);
+
 /* Raises LimitExceeded: `action` would exceed what the `owner` of the limit may have, which is the
  * "host" or the "script". `limit` names that in the plural, and is the error's field: "tasks". */
 int spt_error_limit(lua_State *L, const char *owner, const char *action, const char *limit,

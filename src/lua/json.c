@@ -47,12 +47,6 @@ static struct tree *push_tree(lua_State *L)
     return tree;
 }
 
-int spt_json_no_memory(lua_State *L)
-{
-    lua_pushliteral(L, "not enough memory");
-    return lua_error(L);
-}
-
 /* Returns the offset at which the text begins, after a byte order mark. */
 static size_t begin_of(const char *text, size_t len)
 {
@@ -208,7 +202,7 @@ static int l_decode(lua_State *L)
     size_t begin = begin_of(text, len);
     tree->root = json_loadb(text + begin, len - begin, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
     if (!tree->root && (!*error.text || json_error_code(&error) == json_error_out_of_memory))
-        return spt_json_no_memory(L);
+        return spt_error_no_memory(L);
     if (!tree->root)
         return refuse(L, text, len, begin + stopped_at(&error, len - begin), error.text);
     const char *nul = memchr(text, '\0', len); /* jansson ignores a NUL after a number or a word */

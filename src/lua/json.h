@@ -14,8 +14,4 @@ struct spt_env;
  * inside the innermost one. */
 enum { SPT_JSON_DEPTH_MAX = 2047 };
 
-/* Raises "not enough memory". The message is Lua's own and has no place, so that the host
- * recognises it. */
-int spt_json_no_memory(lua_State *L);
-
 #endif

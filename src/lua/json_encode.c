@@ -82,7 +82,7 @@ static int cannot(struct encoder *e, const struct place *at, const char *what)
 static void write(struct encoder *e, const char *bytes, size_t n)
 {
     if (spt_buf_append(e->out, bytes, n) != SEPTET_OK)
-        spt_json_no_memory(e->L);
+        spt_error_no_memory(e->L);
 }
 
 static void write_char(struct encoder *e, char c)

@@ -209,6 +209,7 @@ static void make_host(lua_State *L, struct module *module)
     config.ud = module;
     config.on_error = on_error;
     config.on_warning = on_warning;
+    config.processes = 1;
     module->host = septet_new(&config, &status);
     if (status == SEPTET_EINVAL)
         luaL_error(L, "cannot make a septet host: the state has one already");

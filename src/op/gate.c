@@ -71,11 +71,13 @@ void spt_gate_check(lua_State *L, struct spt_env *env, int what, const char *ver
 }
 
 /* permits(what, subject): returns true if the embedder lets scripts use `subject`. `what` is
- * "read", "write", "env" or "trace". */
+ * "read", "write", "env", "run", "connect", "listen" or "trace". */
 static int l_permits(lua_State *L)
 {
-    static const char *const names[] = {"read", "write", "env", "trace", NULL};
-    static const int whats[] = {SEPTET_PERMIT_READ, SEPTET_PERMIT_WRITE, SEPTET_PERMIT_ENV,
+    static const char *const names[] = {"read",    "write",  "env",   "run",
+                                        "connect", "listen", "trace", NULL};
+    static const int whats[] = {SEPTET_PERMIT_READ, SEPTET_PERMIT_WRITE,   SEPTET_PERMIT_ENV,
+                                SEPTET_PERMIT_RUN,  SEPTET_PERMIT_CONNECT, SEPTET_PERMIT_LISTEN,
                                 SEPTET_PERMIT_TRACE};
     int what = whats[luaL_checkoption(L, 1, NULL, names)];
     lua_pushboolean(L, spt_gate_permits(spt_env(L), what, luaL_checkstring(L, 2)));

@@ -29,8 +29,8 @@ BREAKS = {
     "a function less": ("SEPTET_API size_t septet_tasks(const septet_host *host);", ""),
 }
 KEEPS = {
-    "a member at the end": ("    int inspect_signal;",
-                            "    int inspect_signal; uint64_t more; int most;"),
+    "a member at the end": ("    int processes;",
+                            "    int processes; uint64_t more; int most;"),
     "a function more": ("SEPTET_API size_t septet_tasks(",
                         "SEPTET_API int septet_more(void);\nSEPTET_API size_t septet_tasks("),
     "a constant more": ("SEPTET_CLOCK_MANUAL }", "SEPTET_CLOCK_MANUAL, SEPTET_CLOCK_MORE }"),
