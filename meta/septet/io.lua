@@ -25,9 +25,45 @@ function Reader:lines() end
 ---@return string|nil bytes nil at the end
 function Reader:read(n) end
 
+--- Waits for n bytes and returns them. Raises IoError, with the code "ended" if the end comes
+--- within them; they stay, and `read` can still take them.
+---@async
+---@param n integer
+---@return string|nil bytes nil at the end
+function Reader:read_exactly(n) end
+
+--- Waits for the end and returns all bytes until then. Raises IoError, with the code "too_big" for
+--- more than `max` bytes, which stay.
+---@async
+---@param max integer|nil bytes; 64 MiB
+---@return string bytes "" at the end
+function Reader:read_all(max) end
+
 --- Closes the reader. A waiting task raises IoError with the code "closed"; later reads raise
 --- Usage. Does nothing if closed. Also called by `<close>`.
 function Reader:close() end
+
+--- Writes to the standard input of a process. One task at a time may wait for it; calls in another
+--- raise Usage. If a wait is cancelled, a part of the bytes is still written, and the next call
+--- waits for that first.
+---@class septet.StreamWriter
+local StreamWriter = {}
+
+--- Writes strings and numbers, and waits until the other side has room for them. Raises IoError,
+--- with the code "EPIPE" if it reads no more.
+---@async
+---@param ... string|number
+---@return septet.StreamWriter
+function StreamWriter:write(...) end
+
+--- Waits until all is written, and closes the writer: the other side reads the end.
+---@async
+---@return septet.StreamWriter
+function StreamWriter:shutdown() end
+
+--- Closes the writer at once. A waiting task raises IoError with the code "closed". Does nothing if
+--- closed. Also called by `<close>`.
+function StreamWriter:close() end
 
 --- An open file for writing. One task at a time may wait for it; calls in another raise Usage. All
 --- methods wait and raise IoError; `<close>` does not wait. After a failure, each later call but

@@ -26,48 +26,14 @@
 
 #define CHUNK (64 * 1024) /* bytes of one read; the capacity of a pipe */
 
-/* --- bytes --- */
-
-size_t spt_input_newline(struct spt_input *in)
+static struct spt_input *input_of(struct spt_incoming *in)
 {
-    const char *bytes = spt_input_bytes(in);
-    size_t len = spt_input_len(in);
-    const char *at = memchr(bytes + in->scanned, '\n', len - in->scanned);
-    in->scanned = at ? (size_t)(at - bytes) : len;
-    return in->scanned;
-}
-
-/* Skips the bytes without moving any, because a read in the pool may be writing behind them. */
-void spt_input_take(struct spt_input *in, size_t n)
-{
-    in->start += n;
-    in->scanned = in->scanned > n ? in->scanned - n : 0;
-}
-
-static bool make_room(struct spt_input *in)
-{
-    size_t len = spt_input_len(in);
-    if (in->start > 0)
-        memmove(in->buf.data, in->buf.data + in->start, len);
-    in->start = 0;
-    in->buf.len = len;
-    if (spt_buf_reserve(&in->buf, CHUNK) == SEPTET_OK)
-        return true;
-    in->error = UV_ENOMEM;
-    return false;
-}
-
-static void note(struct spt_input *in, ssize_t result)
-{
-    if (result < 0)
-        in->error = (int)result;
-    else if (result == 0)
-        in->ended = true;
-    else
-        in->buf.len += (size_t)result;
+    return SPT_OF(in, struct spt_input, in);
 }
 
 /* --- life --- */
+
+static const struct spt_incoming_type incoming_type;
 
 static struct spt_input *new_input(struct spt_loop *loop)
 {
@@ -76,7 +42,7 @@ static struct spt_input *new_input(struct spt_loop *loop)
         return NULL;
     in->loop = loop;
     in->source.fd = in->source.read_fd = in->source.epoll_fd = -1;
-    spt_buf_init(&in->buf, SIZE_MAX);
+    spt_incoming_init(&in->in, &incoming_type);
     return in;
 }
 
@@ -96,7 +62,7 @@ static void free_unused(struct spt_input *in)
     close_fd(&in->source.fd);
     if (in->watching)
         return;
-    spt_buf_release(&in->buf);
+    spt_incoming_release(&in->in);
     free(in);
 }
 
@@ -115,10 +81,10 @@ static void on_closed(uv_handle_t *handle)
     spt_loop_handle_closed(loop);
 }
 
-void spt_input_free(struct spt_input *in)
+static void free_input(struct spt_incoming *incoming)
 {
+    struct spt_input *in = input_of(incoming);
     in->freed = true;
-    in->on_more = NULL;
     if (in->in_pool)
         uv_cancel((uv_req_t *)&in->fs); /* succeeds only if it has not begun */
     uv_handle_t *poll = (uv_handle_t *)&in->poll;
@@ -129,17 +95,9 @@ void spt_input_free(struct spt_input *in)
         free_unused(in);
 }
 
-static void tell(struct spt_input *in)
+static void forget(struct spt_incoming *incoming)
 {
-    spt_input_fn *fn = in->on_more;
-    in->on_more = NULL;
-    if (fn)
-        fn(in->ud);
-}
-
-void spt_input_forget(struct spt_input *in)
-{
-    in->on_more = NULL;
+    struct spt_input *in = input_of(incoming);
     if (can_watch(in))
         uv_poll_stop(&in->poll);
 }
@@ -149,9 +107,9 @@ void spt_input_forget(struct spt_input *in)
 /* Reads once. Returns false if another reader was faster. */
 static bool read_ready(struct spt_input *in)
 {
-    if (!make_room(in))
+    char *to = spt_incoming_room(&in->in, CHUNK);
+    if (!to)
         return true;
-    char *to = in->buf.data + in->buf.len;
     ssize_t n;
     do {
         if (in->source.is_socket)
@@ -161,7 +119,7 @@ static bool read_ready(struct spt_input *in)
     } while (n < 0 && errno == EINTR);
     if (n < 0 && errno == EAGAIN)
         return false;
-    note(in, n < 0 ? uv_translate_sys_error(errno) : n);
+    spt_incoming_note(&in->in, n < 0 ? uv_translate_sys_error(errno) : n);
     return true;
 }
 
@@ -171,16 +129,17 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     if (spt_loop_is_draining(in->loop)) /* in a nested uv_run: the event comes again */
         return;
     if (status < 0)
-        in->error = status;
+        in->in.error = status;
     else if (!read_ready(in))
         return;
-    tell(in);
-    if (!in->on_more && can_watch(in))
+    spt_incoming_tell(&in->in);
+    if (!spt_incoming_waits(&in->in) && can_watch(in))
         uv_poll_stop(poll);
 }
 
-bool spt_input_try(struct spt_input *in)
+static bool try_now(struct spt_incoming *incoming)
 {
+    struct spt_input *in = input_of(incoming);
     struct pollfd p = {.fd = in->source.fd, .events = POLLIN};
     return in->watching && poll(&p, 1, 0) > 0 && read_ready(in);
 }
@@ -194,23 +153,24 @@ static void left_pool(struct spt_input *in)
     if (in->freed)
         free_unused(in);
     else
-        tell(in);
+        spt_incoming_tell(&in->in);
 }
 
 static void on_read(uv_fs_t *fs)
 {
     struct spt_input *in = SPT_OF(fs, struct spt_input, fs);
     struct spt_loop *loop = in->loop;
-    note(in, fs->result);
+    spt_incoming_note(&in->in, fs->result);
     left_pool(in);
     spt_loop_handle_closed(loop);
 }
 
 static int start_read(struct spt_input *in)
 {
-    if (!make_room(in))
+    char *room = spt_incoming_room(&in->in, CHUNK);
+    if (!room)
         return UV_ENOMEM;
-    uv_buf_t to = uv_buf_init(in->buf.data + in->buf.len, CHUNK);
+    uv_buf_t to = uv_buf_init(room, CHUNK);
     int rc = uv_fs_read(spt_loop_uv(in->loop), &in->fs, in->source.fd, &to, 1, -1, on_read);
     if (rc < 0)
         return rc;
@@ -219,23 +179,18 @@ static int start_read(struct spt_input *in)
     return 0;
 }
 
-bool spt_input_wait(struct spt_input *in, spt_input_fn *fn, void *ud)
+static int start(struct spt_incoming *incoming)
 {
-    int rc = 0;
+    struct spt_input *in = input_of(incoming);
     if (in->watching && !can_watch(in))
-        rc = UV_ECANCELED;
-    else if (in->watching && !uv_is_active((uv_handle_t *)&in->poll))
-        rc = uv_poll_start(&in->poll, UV_READABLE, on_poll);
-    else if (!in->watching && !in->in_pool)
-        rc = start_read(in);
-    if (rc < 0) {
-        in->error = rc;
-        return false;
-    }
-    in->on_more = fn;
-    in->ud = ud;
-    return true;
+        return UV_ECANCELED;
+    if (in->watching && !uv_is_active((uv_handle_t *)&in->poll))
+        return uv_poll_start(&in->poll, UV_READABLE, on_poll);
+    return in->watching || in->in_pool ? 0 : start_read(in);
 }
+
+static const struct spt_incoming_type incoming_type = {
+    .start = start, .try_now = try_now, .forget = forget, .free = free_input};
 
 /* --- opening --- */
 
@@ -292,11 +247,11 @@ static void on_opened(uv_fs_t *fs)
     struct spt_input *in = SPT_OF(fs, struct spt_input, fs);
     struct spt_loop *loop = in->loop;
     if (fs->result < 0)
-        in->error = (int)fs->result;
+        in->in.error = (int)fs->result;
     else
         in->source.fd = (int)fs->result;
     if (in->source.fd >= 0 && !in->freed)
-        in->error = classify_descriptor(in);
+        in->in.error = classify_descriptor(in);
     left_pool(in);
     spt_loop_handle_closed(loop);
 }
@@ -304,7 +259,7 @@ static void on_opened(uv_fs_t *fs)
 /* Opens with O_NONBLOCK, because a FIFO would otherwise block a thread of the pool until it has a
  * writer. */
 int spt_input_open(struct spt_input **out, struct spt_loop *loop, const char *path,
-                   spt_input_fn *fn, void *ud)
+                   spt_incoming_fn *fn, void *ud)
 {
     struct spt_input *in = new_input(loop);
     if (!in)
@@ -317,8 +272,8 @@ int spt_input_open(struct spt_input **out, struct spt_loop *loop, const char *pa
     }
     in->in_pool = true;
     spt_loop_handle_opened(loop);
-    in->on_more = fn;
-    in->ud = ud;
+    in->in.on_more = fn;
+    in->in.ud = ud;
     *out = in;
     return SEPTET_OK;
 }
@@ -331,9 +286,9 @@ int spt_input_stdin(struct spt_input **out, struct spt_loop *loop)
         return SEPTET_ENOMEM;
     in->source.fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     if (spt_loop_is_lost(loop))
-        in->error = UV_ECANCELED;
+        in->in.error = UV_ECANCELED;
     else
-        in->error = in->source.fd < 0 ? uv_translate_sys_error(errno) : classify_descriptor(in);
+        in->in.error = in->source.fd < 0 ? uv_translate_sys_error(errno) : classify_descriptor(in);
     *out = in;
     return SEPTET_OK;
 }

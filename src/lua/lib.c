@@ -15,14 +15,15 @@
 
 /* spt_open_task comes last, because it takes methods from the others. */
 static void (*const libraries[])(lua_State *L, struct spt_env *env) = {
-    spt_open_sleep,     spt_open_join,         spt_open_completions, spt_open_block,
-    spt_open_block_run, spt_open_block_unwind, spt_open_http,        spt_open_event,
-    spt_open_semaphore, spt_open_lock,         spt_open_channel,     spt_open_channel_sender,
-    spt_open_wait_idle, spt_open_io,           spt_open_io_open,     spt_open_file,
-    spt_open_file_open, spt_open_digest,       spt_open_json,        spt_open_json_encode,
-    spt_open_text,      spt_open_trace,        spt_open_trace_file,  spt_open_trace_mark,
-    spt_open_trace_ps,  spt_open_trace_task,   spt_open_errors,      spt_open_locals,
-    spt_open_load,      spt_open_gate,         spt_open_profile,     spt_open_task,
+    spt_open_sleep,       spt_open_join,         spt_open_completions, spt_open_block,
+    spt_open_block_run,   spt_open_block_unwind, spt_open_http,        spt_open_event,
+    spt_open_semaphore,   spt_open_lock,         spt_open_channel,     spt_open_channel_sender,
+    spt_open_wait_idle,   spt_open_io,           spt_open_io_open,     spt_open_stream_write,
+    spt_open_file,        spt_open_file_open,    spt_open_digest,      spt_open_json,
+    spt_open_json_encode, spt_open_text,         spt_open_trace,       spt_open_trace_file,
+    spt_open_trace_mark,  spt_open_trace_ps,     spt_open_trace_task,  spt_open_errors,
+    spt_open_locals,      spt_open_load,         spt_open_gate,        spt_open_profile,
+    spt_open_task,
 };
 
 /* versions(): returns the versions of Septet and Lua, and of the linked libraries at run time. */

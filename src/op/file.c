@@ -16,6 +16,7 @@
 #include "op/env.h"
 #include "op/gate.h"
 #include "op/io_error.h"
+#include "op/join_arguments.h"
 #include "op/openers.h"
 
 enum { SELF = 1, ARGUMENT }; /* the stack of the methods */
@@ -173,39 +174,13 @@ static int push_file(struct spt_file_op *file_op, lua_State *L)
     return 1;
 }
 
-/* Replaces the arguments, unless they are just one string, by the string that Lua's file:write
- * would write. */
-static void join_arguments(lua_State *L)
-{
-    luaL_Buffer b;
-    int top = lua_gettop(L);
-    for (int i = ARGUMENT; i <= top; i++)
-        if (lua_type(L, i) != LUA_TNUMBER)
-            spt_check_string(L, i, NULL);
-    luaL_buffinit(L, &b);
-    for (int i = ARGUMENT; i <= top; i++) {
-        if (lua_type(L, i) == LUA_TNUMBER && !lua_isinteger(L, i)) {
-            char text[64];
-            int len = snprintf(text, sizeof text, LUA_NUMBER_FMT, lua_tonumber(L, i));
-            luaL_addlstring(&b, text, (size_t)len);
-        } else {
-            lua_pushvalue(L, i);
-            luaL_addvalue(&b);
-        }
-    }
-    luaL_pushresult(&b);
-    lua_insert(L, ARGUMENT);
-    lua_settop(L, ARGUMENT);
-}
-
 /* file:write(...): appends strings and numbers, and returns the file. If it is cancelled, some of
  * them may have been written. */
 static int l_write(lua_State *L)
 {
     size_t len;
     check_open(L);
-    if (lua_gettop(L) != ARGUMENT || lua_type(L, ARGUMENT) != LUA_TSTRING)
-        join_arguments(L);
+    spt_join_arguments(L, ARGUMENT);
     const char *bytes = lua_tolstring(L, ARGUMENT, &len);
     struct spt_file_op *file_op = new_op(L, "write", step_write, push_file);
     file_op->bytes = bytes;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* io_open: opens readers of files and of standard input. */
-#include "op/io.h"
+#include "op/reader.h"
 
 #include <lauxlib.h>
 #include <stdio.h>
@@ -28,24 +28,11 @@ struct open_op {
     struct spt_reader *reader; /* kept alive by the handle at index READER */
 };
 
-static void attach(struct spt_reader *reader, struct spt_env *env, struct spt_input *input)
-{
-    reader->input = input;
-    spt_env_add(env, &reader->resource);
-}
-
-static void on_host_end(struct spt_resource *resource)
-{
-    spt_io_detach(SPT_OF(resource, struct spt_reader, resource));
-}
-
 /* Pushes a reader, named by the string at index `path`. */
 static struct spt_reader *push_reader(lua_State *L, int path, size_t max_line)
 {
     struct spt_reader *reader = lua_newuserdatauv(L, sizeof *reader, 1);
-    *reader = (struct spt_reader){
-        .max_line = max_line, .path = lua_tostring(L, path), .resource.release = on_host_end};
-    spt_link_init(&reader->resource.link);
+    spt_reader_init(reader, lua_tostring(L, path), max_line);
     lua_pushvalue(L, path);
     lua_setiuservalue(L, -2, 1);
     luaL_setmetatable(L, SPT_READER_META);
@@ -64,13 +51,13 @@ static int open_start(septet_op *op)
     struct spt_input *input;
     int rc = spt_input_open(&input, open->env->loop, reader->path, on_opened, op);
     if (rc == SEPTET_OK)
-        attach(reader, open->env, input);
+        spt_reader_attach(reader, open->env, &input->in);
     return rc;
 }
 
 static void open_cancel(septet_op *op)
 {
-    spt_io_detach(((struct open_op *)op)->reader);
+    spt_reader_detach(((struct open_op *)op)->reader);
 }
 
 enum { PATH = 1, MAX_LINE, READER }; /* the stack of l_open */
@@ -80,7 +67,7 @@ static int open_push(septet_op *op, lua_State *L)
     struct spt_reader *reader = ((struct open_op *)op)->reader;
     int error = op->status < 0 ? UV_ENOMEM : reader->input->error;
     if (error) {
-        spt_io_detach(reader);
+        spt_reader_detach(reader);
         return spt_io_error_raise(L, "open", reader->path, error, NULL);
     }
     lua_pushvalue(L, READER);
@@ -129,9 +116,9 @@ static int open_stdin(struct spt_env *env, struct standard_input *standard)
     struct spt_input *input;
     if (spt_input_stdin(&input, env->loop) != SEPTET_OK)
         return UV_ENOMEM;
-    int error = input->error;
+    int error = input->in.error;
     if (error)
-        spt_input_free(input);
+        spt_incoming_free(&input->in);
     else {
         standard->input = input;
         spt_env_add(env, &standard->resource);
@@ -142,7 +129,7 @@ static int open_stdin(struct spt_env *env, struct standard_input *standard)
 static void release_stdin(struct spt_resource *resource)
 {
     struct standard_input *standard = SPT_OF(resource, struct standard_input, resource);
-    spt_input_free(standard->input);
+    spt_incoming_free(&standard->input->in);
     standard->input = NULL;
 }
 
@@ -162,7 +149,7 @@ static int l_stdin(lua_State *L)
     int error = standard->input ? 0 : open_stdin(env, standard);
     if (error)
         return spt_io_error_raise(L, "open", reader->path, error, NULL);
-    attach(reader, env, standard->input);
+    spt_reader_attach(reader, env, &standard->input->in);
     return 1;
 }
 

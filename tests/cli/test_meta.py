@@ -15,8 +15,8 @@ CLASSES = {
     "septet.channel": "Channel", "septet.channel.sender": "Sender",
     "septet.completions": "Completions", "septet.event": "Event", "septet.http.head": "Head",
     "septet.http.session": "Pool", "septet.http.stream": "Stream", "septet.http.upload": "Upload",
-    "septet.io.reader": "Reader", "septet.io.writer": "Writer", "septet.load": "Load",
-    "septet.recording": "Recording",
+    "septet.io.reader": "Reader", "septet.io.stream_writer": "StreamWriter",
+    "septet.io.writer": "Writer", "septet.load": "Load", "septet.recording": "Recording",
     "septet.lock": "Lock", "septet.scope": "Group", "septet.semaphore": "Semaphore",
     "septet.task": "Task",
 }

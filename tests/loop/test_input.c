@@ -51,7 +51,7 @@ static void turn(struct spt_loop *loop)
 static void test_the_end_waits_for_an_open_in_the_pool(void **state)
 {
     struct spt_loop *loop = new_loop(NULL);
-    spt_input_free(open_input(loop, "/dev/zero"));
+    spt_incoming_free(&open_input(loop, "/dev/zero")->in);
     spt_loop_free(loop);
     assert_int_equal(told, 0);
 }
@@ -61,8 +61,8 @@ static void test_the_end_waits_for_a_read_in_the_pool(void **state)
     struct spt_loop *loop = new_loop(NULL);
     struct spt_input *in = open_input(loop, "/dev/zero");
     turn(loop);
-    assert_true(spt_input_wait(in, on_told, NULL));
-    spt_input_free(in);
+    assert_true(spt_incoming_wait(&in->in, on_told, NULL));
+    spt_incoming_free(&in->in);
     spt_loop_free(loop);
     assert_int_equal(told, 1);
 }
@@ -74,8 +74,8 @@ static void test_on_a_foreign_loop_a_read_ends_later(void **state)
     struct spt_loop *loop = new_loop(&uv);
     struct spt_input *in = open_input(loop, "/dev/zero");
     turn(loop);
-    assert_true(spt_input_wait(in, on_told, NULL));
-    spt_input_free(in);
+    assert_true(spt_incoming_wait(&in->in, on_told, NULL));
+    spt_incoming_free(&in->in);
     spt_loop_free(loop);
     uv_run(&uv, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&uv), 0);
@@ -87,14 +87,14 @@ static void test_a_forgotten_read_is_kept(void **state)
     struct spt_loop *loop = new_loop(NULL);
     struct spt_input *in = open_input(loop, "/dev/zero");
     turn(loop);
-    assert_true(spt_input_wait(in, on_told, NULL));
-    spt_input_forget(in);
-    assert_false(spt_input_waits(in));
-    while (spt_input_len(in) == 0)
+    assert_true(spt_incoming_wait(&in->in, on_told, NULL));
+    spt_incoming_forget(&in->in);
+    assert_false(spt_incoming_waits(&in->in));
+    while (spt_incoming_len(&in->in) == 0)
         spt_loop_run_once(loop, true);
     assert_int_equal(told, 1);
-    assert_int_equal(spt_input_newline(in), spt_input_len(in));
-    spt_input_free(in);
+    assert_int_equal(spt_incoming_newline(&in->in), spt_incoming_len(&in->in));
+    spt_incoming_free(&in->in);
     spt_loop_free(loop);
 }
 
@@ -110,13 +110,13 @@ static void test_a_fifo_keeps_a_foreign_loop_while_somebody_waits(void **state)
     struct spt_loop *loop = new_loop(&uv);
     struct spt_input *in = open_input(loop, path);
     turn(loop);
-    assert_int_equal(in->error, 0);
-    assert_false(spt_input_try(in)); /* without a writer: not at its end */
-    assert_true(spt_input_wait(in, on_told, NULL));
+    assert_int_equal(in->in.error, 0);
+    assert_false(spt_incoming_try(&in->in)); /* without a writer: not at its end */
+    assert_true(spt_incoming_wait(&in->in, on_told, NULL));
     assert_true(uv_loop_alive(&uv));
-    spt_input_forget(in);
+    spt_incoming_forget(&in->in);
     assert_false(uv_loop_alive(&uv));
-    spt_input_free(in);
+    spt_incoming_free(&in->in);
     spt_loop_free(loop);
     uv_run(&uv, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&uv), 0);
@@ -134,8 +134,8 @@ static void test_who_comes_late_to_a_pipe_waits_on(void **state)
     struct spt_input *in[2];
     for (int i = 0; i < 2; i++) {
         assert_int_equal(spt_input_stdin(&in[i], loop), SEPTET_OK);
-        assert_int_equal(in[i]->error, 0);
-        assert_true(spt_input_wait(in[i], on_told, NULL));
+        assert_int_equal(in[i]->in.error, 0);
+        assert_true(spt_incoming_wait(&in[i]->in, on_told, NULL));
     }
     assert_int_equal(fcntl(STDIN_FILENO, F_GETFL) & O_NONBLOCK, 0);
     alarm(60); /* where it blocks */
@@ -143,11 +143,11 @@ static void test_who_comes_late_to_a_pipe_waits_on(void **state)
     turn(loop);
     spt_loop_run_once(loop, false);
     assert_int_equal(told, 1);
-    assert_int_equal(spt_input_len(in[0]) + spt_input_len(in[1]), 1);
-    assert_true(spt_input_waits(in[0]) != spt_input_waits(in[1]));
+    assert_int_equal(spt_incoming_len(&in[0]->in) + spt_incoming_len(&in[1]->in), 1);
+    assert_true(spt_incoming_waits(&in[0]->in) != spt_incoming_waits(&in[1]->in));
     alarm(0);
-    spt_input_free(in[0]);
-    spt_input_free(in[1]);
+    spt_incoming_free(&in[0]->in);
+    spt_incoming_free(&in[1]->in);
     spt_loop_free(loop);
     close(ends[0]);
     close(ends[1]);

@@ -146,6 +146,60 @@ describe("a line over the limit", function()
   end)
 end)
 
+describe("a known length", function()
+  it("a known length is read whole, or is nil at the end", function()
+    local f <close> = files.with "0123456789"
+    local reader <close> = sio.open(f.path)
+    equal(reader:read_exactly(4), "0123")
+    equal(reader:read_exactly(0), "")
+    equal(reader:read_exactly(6), "456789")
+    equal(reader:read_exactly(1), nil)
+    equal(reader:read_exactly(0), "")
+  end)
+
+  it("a known length that the end cuts raises, and the bytes stay", function()
+    local f <close> = files.with "012"
+    local reader <close> = sio.open(f.path)
+    local expected = { kind = "IoError", code = "ended", path = f.path, operation = "read" }
+    local err = raises_error(expected, reader.read_exactly, reader, 4)
+    equal(err.message, ("'%s' ended after 3 of 4 bytes"):format(f.path))
+    equal(reader:read_exactly(3), "012")
+  end)
+
+  it("a known length may arrive in pieces", function()
+    local reader <close>, out = pipe()
+    local t = task.spawn(reader.read_exactly, reader, 6)
+    for _, piece in ipairs { "a", "bc", "def", "g" } do
+      turns(2)
+      out:write(piece)
+    end
+    equal(t:await(), "abcdef")
+    out:close()
+    equal(reader:read_all(), "g")
+  end)
+end)
+
+describe("the rest", function()
+  it("the rest is all bytes to the end, then nothing", function()
+    local text = ("0123456789abcde\n"):rep(20000)
+    local f <close> = files.with(text)
+    local reader <close> = sio.open(f.path)
+    equal(reader:read_line(), "0123456789abcde")
+    equal(reader:read_all() == text:sub(17), true)
+    equal(reader:read_all(), "")
+  end)
+
+  it("the rest over the limit raises before all of it is in memory, and its bytes stay", function()
+    local f <close> = files.with "012345"
+    local reader <close> = sio.open(f.path)
+    local err = raises_error({ kind = "IoError", code = "too_big" }, reader.read_all, reader, 5)
+    equal(err.message, ("'%s' has more than 5 bytes"):format(f.path))
+    equal(reader:read_all(6), "012345")
+    local zero <close> = sio.open "/dev/zero"
+    raises_error({ kind = "IoError", code = "too_big" }, zero.read_all, zero, 1000)
+  end)
+end)
+
 describe("a FIFO", function()
   it("a FIFO opens without a writer, and waits for one", function()
     local f <close> = files.fifo()

@@ -50,7 +50,8 @@ local OBJECTS = {
   { function() return trace.histogram() end,
     { record = 2, record_corrected = 2, merge = 1, count = 0, min = 0, max = 0, mean = 0,
       percentile = 1, buckets = 0, encode = 0 } },
-  { function() return sio.stdin() end, { read_line = 0, read = 1, lines = 0, close = 0 } },
+  { function() return sio.stdin() end, {
+    read_line = 0, read = 1, read_exactly = 1, read_all = 1, lines = 0, close = 0 } },
   { function() return http.session() end,
     { close = 0, stats = 0, request = 3, stream = 3, save = 3, get = 2, head = 2,
     post = 2, put = 2, patch = 2, delete = 2, options = 2 } },
