@@ -309,6 +309,10 @@ function core.sleep_until(instant) end
 ---@async
 function core.checkpoint() end
 
+--- Like checkpoint(), but does nothing where the running code cannot wait.
+---@async
+function core.pause() end
+
 --- Waits until no other task can run before an external event or an advance of the clock.
 ---@async
 function core.wait_idle() end
@@ -646,6 +650,40 @@ function core.http_upload() end
 ---@return string|nil
 ---@return string|nil why
 function core.http_resolve(base, reference, below) end
+
+--- Returns the URL to which a reference leads from a base, in any scheme. Returns nil, a word for
+--- the error, which argument is invalid, and where.
+---@param base string
+---@param reference string
+---@return string|nil
+---@return string|nil
+---@return integer|nil
+---@return integer|nil
+function core.url_resolve(base, reference) end
+
+--- Returns the URL in normal form, its scheme, user, password, host, port, path, query and
+--- fragment. Returns nil, a word for the error, 1 and where the text is invalid.
+---@param text string
+---@return string|nil
+---@return any ...
+function core.url_parse(text) end
+
+--- Returns the text with all but unreserved bytes percent-encoded.
+---@param text string
+---@return string
+function core.url_encode(text) end
+
+--- Returns the decoded text, and where the first percent sign without two digits is.
+---@param text string
+---@param plus boolean|nil a plus is a blank
+---@return string
+---@return integer|nil
+function core.url_decode(text, plus) end
+
+--- Returns the part of a URL with its percent-encoding in one form.
+---@param text string
+---@return string
+function core.url_normalize(text) end
 
 --- Returns scheme, host and port in canonical form, or nil if the text is not a URL.
 ---@param url string

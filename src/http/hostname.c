@@ -277,7 +277,7 @@ const char *spt_hostname_read(struct spt_hostname *host, const char *text, size_
                                                           : read_encoded(host, text, len);
 }
 
-static const char *read_port(const char *text, size_t len, int *port)
+const char *spt_hostname_read_port(const char *text, size_t len, int *port)
 {
     long n = 0;
     for (size_t i = 0; i < len; i++) {
@@ -308,5 +308,5 @@ const char *spt_hostname_read_authority(struct spt_hostname *host, int *port, co
     *port = 0;
     if (word || !colon)
         return word;
-    return read_port(colon + 1, len - host_len - 1, port);
+    return spt_hostname_read_port(colon + 1, len - host_len - 1, port);
 }

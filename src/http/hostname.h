@@ -33,6 +33,9 @@ const char *spt_hostname_read(struct spt_hostname *host, const char *text, size_
 const char *spt_hostname_read_authority(struct spt_hostname *host, int *port, const char *text,
                                         size_t len);
 
+/* Reads the digits of a port; 0 if there are none. Returns NULL or "port". */
+const char *spt_hostname_read_port(const char *text, size_t len, int *port);
+
 /* Returns the length of the host without the trailing dot of the root. */
 size_t spt_hostname_len(const char *text, size_t len);
 

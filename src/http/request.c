@@ -10,6 +10,7 @@
 #include "http/headers.h"
 #include "http/limiter.h"
 #include "http/url.h"
+#include "http/url_check.h"
 #include "septet/septet.h"
 
 enum { TEXT_SIZE = 256 }; /* bytes of a failure's text */

@@ -23,7 +23,7 @@
 #include "http/response.h"
 #include "http/share.h"
 #include "http/stats.h"
-#include "http/url.h"
+#include "http/url_check.h"
 #include "loop/pollers.h"
 
 struct spt_request;

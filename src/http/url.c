@@ -2,56 +2,19 @@
 /* Splits a URL, checks its parts, and writes it in normal form. */
 #include "http/url.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "base/redact.h"
-#include "septet/septet.h"
+#include "http/percent.h"
 
 /* --- bytes --- */
-
-enum { IN_PATH = 1, IN_QUERY = 2, IN_FRAGMENT = 4, ANYWHERE = 7 };
-
-/* The parts in which a byte may stand unencoded, by WHATWG's percent-encode sets for path, query
- * and fragment. */
-static const unsigned char stands[256] = {
-    ['!'] = ANYWHERE,
-    ['#'] = IN_FRAGMENT,
-    ['$' ... '&'] = ANYWHERE,
-    ['\''] = IN_PATH | IN_FRAGMENT,
-    ['(' ... ';'] = ANYWHERE,
-    ['='] = ANYWHERE,
-    ['?'] = IN_QUERY | IN_FRAGMENT,
-    ['@' ... ']'] = ANYWHERE,
-    ['^'] = IN_QUERY | IN_FRAGMENT,
-    ['_'] = ANYWHERE,
-    ['`'] = IN_QUERY,
-    ['a' ... 'z'] = ANYWHERE,
-    ['{'] = IN_QUERY | IN_FRAGMENT,
-    ['|'] = ANYWHERE,
-    ['}'] = IN_QUERY | IN_FRAGMENT,
-    ['~'] = ANYWHERE,
-};
 
 /* Appends bytes, percent-encoding those that may not stand in the part `where`. The URL has room
  * for three times as many. */
 static void put_encoded(struct spt_url *url, const char *from, size_t n, unsigned where)
 {
-    static const char digits[] = "0123456789ABCDEF";
-    char *to = url->text + url->len;
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)from[i];
-        if (stands[c] & where) {
-            *to++ = (char)c;
-            continue;
-        }
-        *to++ = '%';
-        *to++ = digits[c >> 4];
-        *to++ = digits[c & 15];
-    }
-    url->len = (size_t)(to - url->text);
+    url->len += spt_percent_encode(url->text + url->len, from, n, where);
 }
 
 static void put(struct spt_url *url, const char *from, size_t n)
@@ -67,11 +30,12 @@ struct span {
     size_t len;
 };
 
-/* The parts of a reference as written. The authority excludes its slashes. A query includes its
- * '?', and a fragment its '#'. */
+/* The parts of a reference as written. The scheme excludes its colon, and the authority its
+ * slashes. A query includes its '?', and a fragment its '#'. */
 struct reference {
-    struct span authority, path, query, fragment;
-    bool tls;
+    struct span scheme, authority, path, query, fragment;
+    int default_port; /* of the scheme; 0: none is known */
+    bool is_http, tls;
 };
 
 /* Returns the number of bytes before the first '?' or '#', or before the first '/' if `slash` is
@@ -89,8 +53,7 @@ static bool is_alpha(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* Returns the length of a scheme, which a colon follows, or 0. */
-static size_t scheme_len(const char *text, size_t len)
+size_t spt_url_scheme_len(const char *text, size_t len)
 {
     size_t n = 0;
     while (n < len && (is_alpha(text[n]) || (n > 0 && ((text[n] >= '0' && text[n] <= '9') ||
@@ -99,14 +62,14 @@ static size_t scheme_len(const char *text, size_t len)
     return n < len && text[n] == ':' ? n : 0;
 }
 
-/* Returns true if the text has bytes that no part may have. Some parsers take a backslash for a
- * slash, and others do not. */
-static bool has_bad_bytes(const char *text, size_t len)
+/* No part may have such bytes. Some parsers take a backslash for a slash, and others do not. */
+size_t spt_url_bad_byte(const char *text, size_t len)
 {
-    bool bad = len > 0 && (text[0] == ' ' || text[len - 1] == ' ');
-    for (size_t i = 0; i < len; i++)
-        bad |= (unsigned char)text[i] < ' ' || text[i] == 127;
-    return bad || memchr(text, '\\', span_until(text, len, false));
+    size_t path_end = span_until(text, len, false), i = 0;
+    while (i < len && (unsigned char)text[i] >= ' ' && text[i] != 127 &&
+           !(text[i] == ' ' && (i == 0 || i == len - 1)) && !(text[i] == '\\' && i < path_end))
+        i++;
+    return i;
 }
 
 static bool has_slashes(const char *text, size_t len)
@@ -120,18 +83,44 @@ static bool leads_to_a_host(const char *text, size_t len)
     return len >= 2 && (text[0] == '/' || text[0] == '\\') && (text[1] == '/' || text[1] == '\\');
 }
 
+/* The schemes with hosts that are names of the net or addresses, and with default ports. */
+static const struct {
+    const char *name;
+    int port;
+    bool is_http, tls;
+} schemes[] = {{"http", 80, true, false},
+               {"https", 443, true, true},
+               {"ws", 80, false, false},
+               {"wss", 443, false, true},
+               {"ftp", 21, false, false}};
+
+/* Fills in the scheme and what is known of it. */
+static void set_scheme(struct reference *r, const char *text, size_t len)
+{
+    r->scheme = (struct span){text, len};
+    r->default_port = 0;
+    r->is_http = r->tls = false;
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        if (len != strlen(schemes[i].name) || strncasecmp(text, schemes[i].name, len) != 0)
+            continue;
+        r->default_port = schemes[i].port;
+        r->is_http = schemes[i].is_http;
+        r->tls = schemes[i].tls;
+    }
+}
+
 /* Reads the scheme and skips it. Returns NULL or a word for the error. */
 static const char *read_scheme(struct reference *r, const char **text, size_t *len,
                                enum spt_url_way way)
 {
-    size_t n = scheme_len(*text, *len);
+    size_t n = spt_url_scheme_len(*text, *len);
     if (n == 0)
         return way == SPT_URL_ABSOLUTE ? "no_scheme" : NULL;
     bool slashes = has_slashes(*text + n + 1, *len - n - 1);
-    r->tls = n == 5;
-    if ((n != 4 && n != 5) || strncasecmp(*text, "https", n) != 0)
+    set_scheme(r, *text, n);
+    if (way != SPT_URL_ANY && !r->is_http)
         return slashes || way == SPT_URL_LINK ? "scheme" : "no_scheme";
-    if (!slashes)
+    if (way != SPT_URL_ANY && !slashes)
         return "no_scheme";
     *text += n + 1;
     *len -= n + 1;
@@ -141,9 +130,9 @@ static const char *read_scheme(struct reference *r, const char **text, size_t *l
 /* Splits a reference into its parts. Returns NULL or a word for the error. */
 static const char *split(struct reference *r, const char *text, size_t len, enum spt_url_way way)
 {
-    if (way != SPT_URL_LINK && leads_to_a_host(text, len))
+    if ((way == SPT_URL_ABSOLUTE || way == SPT_URL_BELOW) && leads_to_a_host(text, len))
         return "no_scheme";
-    if (has_bad_bytes(text, len))
+    if (spt_url_bad_byte(text, len) < len)
         return "characters";
     const char *word = read_scheme(r, &text, &len, way);
     if (word)
@@ -165,24 +154,76 @@ static const char *split(struct reference *r, const char *text, size_t len, enum
 
 /* --- writing --- */
 
-static const char *put_authority(struct spt_url *url, struct span authority)
+static void put_scheme(struct spt_url *url, struct span scheme)
 {
-    if (memchr(authority.at, '@', authority.len))
+    for (size_t i = 0; i < scheme.len;
+         i++) /* a capital letter differs by one bit, others have it */
+        url->text[url->len++] = (char)(is_alpha(scheme.at[i]) ? scheme.at[i] | 0x20 : scheme.at[i]);
+    url->scheme = url->len;
+    if (scheme.len > 0)
+        put(url, ":", 1);
+}
+
+/* Skips the user of an authority and writes it. Returns NULL or a word for the error. */
+static const char *put_user(struct spt_url *url, struct span *authority, enum spt_url_way way)
+{
+    const char *at = memchr(authority->at, '@', authority->len);
+    if (!at)
+        return NULL;
+    size_t n = (size_t)(at - authority->at);
+    if (way != SPT_URL_ANY || memchr(at + 1, '@', authority->len - n - 1))
         return "userinfo";
-    const char *word =
-        spt_hostname_read_authority(&url->host, &url->port, authority.at, authority.len);
+    put_encoded(url, authority->at, n, SPT_PERCENT_USER);
+    put(url, "@", 1);
+    authority->at += n + 1;
+    authority->len -= n + 1;
+    return NULL;
+}
+
+/* Writes the host of a scheme that gives it a meaning of its own: any bytes, in lower case. */
+static const char *put_foreign_host(struct spt_url *url, struct span authority)
+{
+    const char *colon = memrchr(authority.at, ':', authority.len);
+    size_t n = colon ? (size_t)(colon - authority.at) : authority.len;
+    if (colon && spt_hostname_read_port(colon + 1, authority.len - n - 1, &url->port))
+        return "port";
+    if (memchr(authority.at, ':', n) || memchr(authority.at, '[', n) || (n == 0 && colon))
+        return "host";
+    size_t from = url->len;
+    put_encoded(url, authority.at, n, SPT_PERCENT_USER);
+    for (size_t i = from; i < url->len; i++) {
+        if (url->text[i] == '%' && url->len - i > 2)
+            i += 2;
+        else if (is_alpha(url->text[i]))
+            url->text[i] |= 0x20;
+    }
+    return NULL;
+}
+
+static const char *put_authority(struct spt_url *url, const struct reference *r,
+                                 enum spt_url_way way)
+{
+    struct span rest = r->authority;
+    put_scheme(url, r->scheme);
+    put(url, "//", 2);
+    const char *word = put_user(url, &rest, way);
+    url->host_start = url->len;
     if (word)
         return word;
-    int own = url->tls ? 443 : 80;
-    put(url, url->tls ? "https://" : "http://", url->tls ? 8 : 7);
-    put(url, url->host.text, url->host.len);
-    if (url->port && url->port != own) {
+    if (r->default_port || (rest.len > 0 && *rest.at == '[')) {
+        word = spt_hostname_read_authority(&url->host, &url->port, rest.at, rest.len);
+        put(url, url->host.text, word ? 0 : url->host.len);
+    } else {
+        word = put_foreign_host(url, rest);
+    }
+    url->host_end = url->len;
+    if (url->port && url->port != r->default_port) {
         put(url, ":", 1);
         url->len += spt_hostname_write_number(url->text + url->len, (unsigned)url->port);
     } else {
-        url->port = own;
+        url->port = r->default_port;
     }
-    return NULL;
+    return word;
 }
 
 /* Returns 1 for "." and 2 for "..", with dots that may be percent-encoded, and 0 for any other
@@ -200,17 +241,18 @@ static int dots_of(const char *segment, size_t len)
     return dots;
 }
 
-/* Removes the last segment, if there is one, from a path that ends in a slash. */
+/* Removes the last segment, if there is one, from a path that is empty or ends in a slash. */
 static void drop_segment(struct spt_url *url)
 {
-    if (url->len == url->path + 1)
+    if (url->len == url->path || (url->len == url->path + 1 && url->text[url->path] == '/'))
         return;
     url->len--;
-    while (url->text[url->len - 1] != '/')
+    while (url->len > url->path && url->text[url->len - 1] != '/')
         url->len--;
 }
 
-/* Appends the segments of a path to a URL that ends in a slash, and resolves "." and "..". */
+/* Appends the segments of a path to one that is empty or ends in a slash, and resolves "." and
+ * "..". */
 static void put_segments(struct spt_url *url, const char *path, size_t len)
 {
     for (;;) {
@@ -220,7 +262,7 @@ static void put_segments(struct spt_url *url, const char *path, size_t len)
         if (dots == 2)
             drop_segment(url);
         if (dots == 0) {
-            put_encoded(url, path, n, IN_PATH);
+            put_encoded(url, path, n, SPT_PERCENT_PATH);
             if (slash)
                 put(url, "/", 1);
         }
@@ -231,47 +273,93 @@ static void put_segments(struct spt_url *url, const char *path, size_t len)
     }
 }
 
-static void put_path(struct spt_url *url, const struct spt_url *base, const struct reference *r)
+/* Returns true if the path is not one of segments: that of "mailto:a@b", or of a reference that
+ * has no base. */
+static bool is_opaque(const struct spt_url *base, const struct reference *r)
+{
+    return !r->authority.at && !(r->path.len > 0 && *r->path.at == '/') && (!base || r->scheme.at);
+}
+
+/* Writes a path that has a scheme or an authority before it, or begins at the root of its base. */
+static void put_root_path(struct spt_url *url, const struct reference *r)
 {
     struct span path = r->path;
-    url->path = url->len;
-    if (!r->authority.at && path.len == 0) {
-        put(url, base->text + base->path, base->query - base->path);
-        return;
-    }
-    if (!r->authority.at && *path.at != '/') {
-        const char *from = base->text + base->path;
-        const char *last = memrchr(from, '/', base->query - base->path);
-        put(url, from, (size_t)(last - from) + 1);
-    } else {
+    if (path.len > 0 || r->default_port)
         put(url, "/", 1);
-        path.at += path.len > 0;
-        path.len -= path.len > 0;
-    }
+    path.at += path.len > 0;
+    path.len -= path.len > 0;
     put_segments(url, path.at, path.len);
 }
 
-static const char *write_url(struct spt_url *url, const struct spt_url *base,
-                             const struct reference *r)
+/* Writes a path that continues that of the base. */
+static void put_relative_path(struct spt_url *url, const struct spt_url *base, struct span path)
 {
-    if (r->authority.at) {
-        const char *word = put_authority(url, r->authority);
-        if (word)
-            return word;
-    } else {
-        put(url, base->text, base->path);
-        url->host = base->host;
-        url->port = base->port;
+    const char *from = base->text + base->path;
+    const char *last = memrchr(from, '/', base->query - base->path);
+    if (last)
+        put(url, from, (size_t)(last - from) + 1);
+    else if (base->has_authority)
+        put(url, "/", 1);
+    put_segments(url, path.at, path.len);
+}
+
+static void put_path(struct spt_url *url, const struct spt_url *base, const struct reference *r)
+{
+    const struct span path = r->path;
+    url->path = url->len;
+    if (is_opaque(base, r))
+        put_encoded(url, path.at, path.len, SPT_PERCENT_PATH);
+    else if (r->authority.at || (path.len > 0 && *path.at == '/'))
+        put_root_path(url, r);
+    else if (path.len > 0)
+        put_relative_path(url, base, path);
+    else
+        put(url, base->text + base->path, base->query - base->path);
+    if (!url->has_authority && url->len - url->path >= 2 && url->text[url->path] == '/' &&
+        url->text[url->path + 1] == '/') { /* it would be read as an authority */
+        memmove(url->text + url->path + 2, url->text + url->path, url->len - url->path);
+        memcpy(url->text + url->path, "/.", 2);
+        url->len += 2;
     }
+}
+
+/* Writes what stands before the path. */
+static const char *put_beginning(struct spt_url *url, const struct spt_url *base,
+                                 const struct reference *r, enum spt_url_way way)
+{
+    url->has_authority = r->authority.at;
+    if (r->authority.at)
+        return put_authority(url, r, way);
+    if (r->scheme.at || !base) {
+        put_scheme(url, r->scheme);
+        url->host_start = url->host_end = url->len;
+        return NULL;
+    }
+    put(url, base->text, base->path);
+    url->has_authority = base->has_authority;
+    url->scheme = base->scheme;
+    url->host_start = base->host_start;
+    url->host_end = base->host_end;
+    url->host = base->host;
+    url->port = base->port;
+    return NULL;
+}
+
+static const char *write_url(struct spt_url *url, const struct spt_url *base,
+                             const struct reference *r, enum spt_url_way way)
+{
+    const char *word = put_beginning(url, base, r, way);
+    if (word)
+        return word;
     put_path(url, base, r);
     url->query = url->len;
     if (r->query.at)
-        put_encoded(url, r->query.at, r->query.len, IN_QUERY);
-    else if (!r->authority.at && r->path.len == 0)
+        put_encoded(url, r->query.at, r->query.len, SPT_PERCENT_QUERY);
+    else if (base && !r->scheme.at && !r->authority.at && r->path.len == 0)
         put(url, base->text + base->query, base->fragment - base->query);
     url->fragment = url->len;
     if (r->fragment.at)
-        put_encoded(url, r->fragment.at, r->fragment.len, IN_FRAGMENT);
+        put_encoded(url, r->fragment.at, r->fragment.len, SPT_PERCENT_FRAGMENT);
     url->text[url->len] = '\0';
     return NULL;
 }
@@ -279,15 +367,23 @@ static const char *write_url(struct spt_url *url, const struct spt_url *base,
 const char *spt_url_resolve(struct spt_url *url, const struct spt_url *base, const char *reference,
                             size_t len, enum spt_url_way way)
 {
-    struct reference r = {.tls = base && base->tls};
-    const char *word = split(&r, reference, len, base ? way : SPT_URL_ABSOLUTE);
+    struct reference r = {.tls = false};
+    if (!base && way != SPT_URL_ANY)
+        way = SPT_URL_ABSOLUTE;
+    if (base)
+        set_scheme(&r, base->text, base->scheme);
+    const struct span scheme = r.scheme;
+    r.scheme.at = NULL;
+    const char *word = split(&r, reference, len, way);
     *url = (struct spt_url){.tls = r.tls};
     if (word)
         return word;
+    if (base && !r.scheme.at && r.authority.at)
+        r.scheme = scheme;
     url->text = malloc((base ? base->len : 0) + 3 * len + SPT_HOSTNAME_SIZE + 16);
     if (!url->text)
         return "memory";
-    word = write_url(url, base, &r);
+    word = write_url(url, base, &r, way);
     if (word)
         spt_url_release(url);
     return word;
@@ -297,150 +393,4 @@ void spt_url_release(struct spt_url *url)
 {
     free(url->text);
     url->text = NULL;
-}
-
-/* --- the checker --- */
-
-int spt_url_checker_init(struct spt_url_checker *c)
-{
-    *c = (struct spt_url_checker){.parser = curl_url()};
-    return c->parser ? SEPTET_OK : SEPTET_ENOMEM;
-}
-
-void spt_url_checker_release(struct spt_url_checker *c)
-{
-    curl_url_cleanup(c->parser);
-}
-
-/* Returns true if the text would be a URL with "http://" before it. */
-static bool lacks_a_scheme_alone(const char *url)
-{
-    char text[256];
-    struct spt_url made;
-    int len = snprintf(text, sizeof text, "http://%s", url);
-    if (len >= (int)sizeof text ||
-        spt_url_resolve(&made, NULL, text, (size_t)len, SPT_URL_ABSOLUTE))
-        return false;
-    spt_url_release(&made);
-    return true;
-}
-
-static void say(const char *word, const char *url, char *text, size_t size)
-{
-    char room[256];
-    const char *shown = strchr(url, '@') ? "..." : spt_redact_url(url, room, sizeof room);
-    if (strcmp(word, "characters") == 0)
-        snprintf(text, size, "the URL has a control character, a blank at an end, or a backslash");
-    else if (strcmp(word, "no_scheme") == 0)
-        snprintf(text, size, "no scheme in '%.200s'%s", shown,
-                 lacks_a_scheme_alone(url) ? ", did you mean 'http://...'?" : "");
-    else if (strcmp(word, "scheme") == 0)
-        snprintf(text, size, "unknown scheme '%.*s'", (int)scheme_len(url, strnlen(url, 40)), url);
-    else if (strcmp(word, "host") == 0)
-        snprintf(text, size, "no host, or none that can be one, in '%.200s'", shown);
-    else
-        snprintf(text, size, "bad URL '%.200s': %s", shown, word);
-}
-
-static void write_origin(struct spt_url_origin *origin, const struct spt_url *url)
-{
-    origin->tls = url->tls;
-    origin->port = url->port;
-    origin->len = (size_t)snprintf(origin->key, sizeof origin->key, "%s://%s:%d",
-                                   url->tls ? "https" : "http", url->host.text, url->port);
-    origin->host = origin->key + (url->tls ? 8 : 7);
-    origin->host_len = url->host.len;
-}
-
-/* Compares the host and port of an origin with those that libcurl's parser reads, as only the
- * former are judged. Returns NULL if they are the same, or a word for the error. */
-static const char *compare(CURLU *parser, const struct spt_url_origin *origin)
-{
-    struct spt_hostname seen = {.len = 0};
-    char *host = NULL, *port = NULL;
-    CURLUcode rc = curl_url_set(parser, CURLUPART_URL, origin->key, 0);
-    if (rc == CURLUE_OK)
-        rc = curl_url_get(parser, CURLUPART_HOST, &host, 0);
-    if (rc == CURLUE_OK)
-        rc = curl_url_get(parser, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
-    const char *word = rc == CURLUE_OK              ? spt_hostname_read(&seen, host, strlen(host))
-                       : rc == CURLUE_OUT_OF_MEMORY ? "memory"
-                                                    : "host";
-    const char *zone = memchr(origin->host, '%', origin->host_len); /* which libcurl's host lacks */
-    size_t len = zone ? (size_t)(zone - origin->host) : origin->host_len;
-    if (!word && (atoi(port) != origin->port || strncmp(seen.text, origin->host, len) != 0 ||
-                  seen.len != len + (zone != NULL)))
-        word = "host";
-    curl_free(host);
-    curl_free(port);
-    return word;
-}
-
-/* Returns the length of "scheme://host[:port]" if nothing after it needs to be rewritten, or 0. */
-static size_t plain_authority(const char *url)
-{
-    size_t start = strncmp(url, "http://", 7) == 0 ? 7 : strncmp(url, "https://", 8) == 0 ? 8 : 0;
-    size_t len = start + strcspn(url + start, "/?#\\");
-    if (start == 0 || url[len] != '/')
-        return 0;
-    const unsigned char *p = (const unsigned char *)url + len;
-    for (; stands[*p] & IN_PATH; p++)
-        if ((*p == '.' || *p == '%' || *p == '\\') && (p[-1] == '/' || *p == '\\'))
-            return 0;
-    if (*p == '?')
-        while (stands[*p] & IN_QUERY)
-            p++;
-    if (*p == '#')
-        while (stands[*p] & IN_FRAGMENT)
-            p++;
-    return *p ? 0 : len;
-}
-
-static size_t slot_of(const char *text, size_t len)
-{
-    return (len + (unsigned char)text[len - 1] + (unsigned char)text[len / 2]) % SPT_URL_KNOWN;
-}
-
-/* Fills in the origin of a URL and caches it. Returns NULL or a word for the error. */
-static const char *learn(struct spt_url_checker *c, const struct spt_url *url,
-                         const struct spt_url_origin **origin)
-{
-    size_t len = url->path, at = slot_of(url->text, len);
-    *origin = &c->known[at].origin;
-    if (len == c->known[at].len && memcmp(c->known[at].text, url->text, len) == 0)
-        return NULL;
-    c->known[at].len = 0;
-    write_origin(&c->known[at].origin, url);
-    const char *word = compare(c->parser, &c->known[at].origin);
-    if (!word && len <= SPT_URL_KNOWN_LEN) {
-        memcpy(c->known[at].text, url->text, len);
-        c->known[at].len = len;
-    }
-    return word;
-}
-
-const char *spt_url_check(struct spt_url_checker *c, const char *url,
-                          const struct spt_url_origin **origin, char **rebuilt, char *text,
-                          size_t size)
-{
-    size_t len = plain_authority(url);
-    *rebuilt = NULL;
-    if (len > 0) {
-        size_t at = slot_of(url, len);
-        *origin = &c->known[at].origin;
-        if (len == c->known[at].len && memcmp(c->known[at].text, url, len) == 0)
-            return NULL;
-    }
-    struct spt_url made;
-    const char *word = spt_url_resolve(&made, NULL, url, strlen(url), SPT_URL_ABSOLUTE);
-    if (!word)
-        word = learn(c, &made, origin);
-    if (!word && strcmp(made.text, url) != 0) {
-        *rebuilt = made.text;
-        return NULL;
-    }
-    spt_url_release(&made);
-    if (word)
-        say(word, url, text, size);
-    return word;
 }

@@ -125,8 +125,19 @@ static int l_checkpoint(lua_State *L)
     return spt_op_checkpoint(L, spt_env(L)->sched);
 }
 
-static const luaL_Reg functions[] = {
-    {"sleep", l_sleep}, {"sleep_until", l_sleep_until}, {"checkpoint", l_checkpoint}, {NULL, NULL}};
+/* pause(): a checkpoint where the running code can wait, and nothing elsewhere. Long computations
+ * call it between their slices. */
+static int l_pause(lua_State *L)
+{
+    struct spt_sched *s = spt_env(L)->sched;
+    return spt_op_can_wait(L, s) ? spt_op_checkpoint(L, s) : 0;
+}
+
+static const luaL_Reg functions[] = {{"sleep", l_sleep},
+                                     {"sleep_until", l_sleep_until},
+                                     {"checkpoint", l_checkpoint},
+                                     {"pause", l_pause},
+                                     {NULL, NULL}};
 
 void spt_open_sleep(lua_State *L, struct spt_env *env)
 {

@@ -56,6 +56,17 @@ eq(json.encode { a = { 1, 2.5, json.null } }, '{"a":[1,2.5,null]}')
 eq(json.decode('{"a":[1]}').a[1], 1)
 eq(pcall(json.decode, "{"), false)
 """,
+    "url": """
+local u = url.parse "http://u:p@h:81/a/../b?x=1&y=2#z"
+eq(u.host, "h") eq(u.path, "/b") eq(u:params():get "y", "2")
+u.query = { a = "1 2" }
+eq(tostring(u), "http://u:p@h:81/b?a=1%202#z")
+eq(url.resolve("http://a/b", "../c"), "http://a/c")
+eq(url.normalize "http://a/%7e?b&a#c", "http://a/~?a&b")
+eq(url.same_origin("http://a", "http://a:80/"), true)
+eq(pcall(url.parse, "http://"), false)
+eq(url.decode(url.encode "a b"), "a b")
+""",
     "http": """
 local s <close> = http.session {
   base_url = origin, retries = 1, rate = "1000/s", limit = 4, deny = { "10.0.0.0/8" },
@@ -109,6 +120,7 @@ REQUIRE = """
 local septet = require "septet"
 local task, sync, json = require "septet.task", require "septet.sync", require "septet.json"
 local http, sio = require "septet.http", require "septet.io"
+local url = require "septet.url"
 local trace, testing = require "septet.trace", require "septet.testing"
 """
 

@@ -10,6 +10,7 @@
 #include "fuzz.h"
 #include "http/policy.h"
 #include "http/url.h"
+#include "http/url_check.h"
 #include "septet/septet.h"
 
 enum { TEXT_MAX = 4096 };
@@ -206,10 +207,38 @@ static void check_reference(struct spt_url_checker *checker, const char *base, c
     CHECK(strcmp(to.host, from.host) == 0 && to.port == from.port && to.tls == from.tls);
 }
 
+/* In any scheme: the parts of a URL are in order, its normal form is its own, from any base, and
+ * where a link of the client leads, so does this. */
+static void check_any(const char *base, const char *text)
+{
+    static char link[3 * TEXT_MAX + 600];
+    struct spt_url from, url, again;
+    CHECK(!spt_url_resolve(&from, NULL, base, strlen(base), SPT_URL_ANY));
+    const char *refused = strncmp(base, "http", 4) == 0
+                              ? resolve(base, text, SPT_URL_LINK, link, sizeof link)
+                              : "scheme";
+    const char *word = spt_url_resolve(&url, &from, text, strlen(text), SPT_URL_ANY);
+    CHECK(refused || (!word && strcmp(link, url.text) == 0));
+    if (!word) {
+        CHECK(url.scheme > 0 && url.text[url.scheme] == ':' && url.len == strlen(url.text));
+        CHECK(url.len <= SPT_URL_ROOM(strlen(base), strlen(text)));
+        CHECK(url.scheme < url.host_start && url.host_start <= url.host_end);
+        CHECK(url.host_end <= url.path && url.path <= url.query && url.query <= url.fragment);
+        CHECK(url.fragment <= url.len);
+        CHECK(!spt_url_resolve(&again, &from, url.text, url.len, SPT_URL_ANY));
+        CHECK(strcmp(again.text, url.text) == 0 && again.path == url.path);
+        CHECK(again.host_start == url.host_start && again.has_authority == url.has_authority);
+        spt_url_release(&again);
+        spt_url_release(&url);
+    }
+    spt_url_release(&from);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const char *const bases[] = {"http://a/b/c/d;p?q", "https://example.com:8443/?x#y",
                                         "http://[::1]/a/", "http://a"};
+    static const char *const foreign[] = {"foo:/a/b", "urn:x/y", "s3://bucket?q", "ws://u:p@h/a"};
     static struct spt_url_checker warm; /* it remembers what other inputs were */
     static struct verdict cold_says, warm_says, again;
     static char text[TEXT_MAX + 1], prefix[TEXT_MAX + 2];
@@ -242,6 +271,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!cold_says.word || (strstr(text, "://") && strcmp(cold_says.word, "no_scheme") != 0))
         check_absolute(base, text, &cold_says);
     check_reference(&cold, base, text);
+    check_any(base, text);
+    check_any(foreign[strlen(text) % 4], text);
     spt_url_checker_release(&cold);
     return 0;
 }

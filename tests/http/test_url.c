@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/url_check.h"
 #include "septet/septet.h"
 #include "support/cmocka.h"
 

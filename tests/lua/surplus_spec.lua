@@ -2,7 +2,7 @@
 -- Arguments that a function would drop, methods called with a dot, and what a writer writes.
 local task, sync, http = require "septet.task", require "septet.sync", require "septet.http"
 local json, sio, trace = require "septet.json", require "septet.io", require "septet.trace"
-local testing = require "septet.testing"
+local testing, url = require "septet.testing", require "septet.url"
 local files, origin = require "files", require "origin"
 
 -- Functions that pass their surplus arguments on, or write them.
@@ -23,12 +23,14 @@ local TAKES = {
     save = 3 },
   json = { decode = 2, encode = 2, array = 1, is_array = 1 },
   io = { open = 2, stdin = 1, create = 2 },
+  url = { parse = 1, resolve = 2, build = 1, query = 2, encode = 2, decode = 2, normalize = 1,
+    origin = 1, same_origin = 2 },
   trace = { hooks = 1, subscribe = 2, record = 2, mark = 2, count = 2, lines = 2, export = 4,
     otlp = 1, ps = 1, histogram = 1 },
   testing = { advance = 1, wait_all_blocked = 0, busy = 1, autojump = 1, sequencer = 0 },
 }
 local MODULES = { task = task, sync = sync, http = http, json = json, io = sio, trace = trace,
-  testing = testing }
+  testing = testing, url = url }
 
 -- What methods are called on, how it is made, and how many arguments each takes besides.
 local OBJECTS = {
@@ -52,6 +54,8 @@ local OBJECTS = {
       percentile = 1, buckets = 0, encode = 0 } },
   { function() return sio.stdin() end, {
     read_line = 0, read = 1, read_exactly = 1, read_all = 1, lines = 0, close = 0 } },
+  { function() return url.parse "http://a/?b=1" end, { params = 0 } },
+  { function() return url.query "a=1" end, { get = 1, all = 1, set = 2 } },
   { function() return http.session() end,
     { close = 0, stats = 0, request = 3, stream = 3, save = 3, get = 2, head = 2,
     post = 2, put = 2, patch = 2, delete = 2, options = 2 } },

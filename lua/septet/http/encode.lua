@@ -1,13 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- Encodes tables of a script as text: query strings, forms, multipart bodies.
+local core = require "septet.core"
 local args = require "septet.internal.args"
 
 local encode = {}
 
 -- Percent-encodes all but unreserved characters (RFC 3986, 2.3).
-local function percent(text)
-  return (text:gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end))
-end
+local percent = core.url_encode
 
 -- Like percent(), but encodes a space as a plus, as forms do.
 local function plus(text)
@@ -47,9 +46,12 @@ local function is_pair(item)
   return true
 end
 
--- Returns fields as a list of {name, value}: a list of pairs in its order, other fields by name. A
--- field with several values occurs once for each. Raises Usage for anything that would be lost.
-local function pairs_of(fields, what)
+--- Returns fields as a list of {name, value}: a list of pairs in its order, other fields by name. A
+--- field with several values occurs once for each. Raises Usage for anything that would be lost.
+---@param fields table
+---@param what string
+---@return string[][]
+function encode.pairs(fields, what)
   local list = {}
   local function add(name, value)
     for _, item in ipairs(values_of(value, name, what)) do
@@ -79,7 +81,7 @@ end
 
 local function joined(fields, what, escape)
   local parts = {}
-  for i, pair in ipairs(pairs_of(fields, what)) do
+  for i, pair in ipairs(encode.pairs(fields, what)) do
     parts[i] = escape(pair[1]) .. "=" .. escape(pair[2])
   end
   return table.concat(parts, "&")
