@@ -582,6 +582,10 @@ function core.http_options(options) end
 ---@return string|nil bad_rule
 function core.http_session(options) end
 
+--- Returns a home for streams: the innermost block that is open, or the running task.
+---@return septet.Home
+function core.http_home() end
+
 ---@class septet.RawResponse
 ---@field status integer
 ---@field head septet.Head

@@ -107,6 +107,14 @@ function Head:method() end
 ---@return integer|nil port
 function Head:connection() end
 
+--- A scope to which streams are moved that were opened in scopes below it.
+---@class septet.Home
+local Home = {}
+
+--- Moves an open stream to the scope. It then ends with that one.
+---@param stream septet.Stream
+function Home:take(stream) end
+
 --- The body of a streamed response.
 ---@class septet.Stream
 local Stream = {}

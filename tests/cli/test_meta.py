@@ -14,6 +14,7 @@ META = os.path.join(ROOT, "meta", "septet")
 CLASSES = {
     "septet.channel": "Channel", "septet.channel.sender": "Sender",
     "septet.completions": "Completions", "septet.event": "Event", "septet.http.head": "Head",
+    "septet.http.home": "Home",
     "septet.http.session": "Pool", "septet.http.stream": "Stream", "septet.http.upload": "Upload",
     "septet.io.reader": "Reader", "septet.io.stream_writer": "StreamWriter",
     "septet.io.writer": "Writer", "septet.load": "Load", "septet.recording": "Recording",

@@ -113,7 +113,7 @@ local internal = { redirect_url = true, upload = true, stream = true, head = tru
 -- Returns the set of field names that a script may read.
 local function names()
   local all = { status = true, body = true, url = true, read = true, chunks = true, lines = true,
-    close = true }
+    events = true, close = true }
   for name in pairs(lazy) do all[name] = true end
   for name in pairs(Response) do all[name] = true end
   return all

@@ -214,6 +214,17 @@ function Session:save(target, path, options)
   args.string(path, 2, "save")
   return require "septet.http.save".run(self, target, path, options)
 end
+--- Iterates over the events of a URL (text/event-stream). Each step waits. Connects again when the
+--- connection is lost, and asks for the events after the last one. Raises HttpError for a response
+--- that is no event stream.
+---@async
+---@param target string http or https URL; absolute, unless the session has a base_url
+---@param options septet.EventsOptions|nil
+---@return septet.Events
+function Session:events(target, options)
+  args.string(target, 1, "events")
+  return require "septet.http.events".new(self, target, options)
+end
 for _, method in ipairs(retry.FUNCTIONS) do
   local verb = method:lower()
   Session[verb] = function(self, target, options)

@@ -2,12 +2,17 @@
 -- Streamed responses: their body is read in pieces.
 local args = require "septet.internal.args"
 local core = require "septet.core"
+local event_stream = require "septet.http.event_stream"
 local response = require "septet.http.response"
 local url = require "septet.http.url"
 
 local stream = {}
 
 local MAX_LINE = 1024 * 1024 -- bytes
+local PIECE = 16 * 1024      -- bytes that an event stream's parser uses at once
+
+--- Bytes of an event, unless the script sets another maximum.
+stream.MAX_EVENT = 1024 * 1024
 
 --- A response with its body still to come. It ends with the scope that requested it, or when it is
 --- closed. One task at a time may read it. Its fields are those of a Response. `body` waits for the
@@ -64,12 +69,13 @@ function Stream:chunks(n)
   return function() return wait_for(self, self.stream.read, n) end
 end
 
-local function too_long(self, max)
+local function too_long(self, what, max)
   local shown = url.public(self.url)
-  return core.error { kind = "HttpError", code = "body_too_large", reason = "line",
+  return core.error { kind = "HttpError", code = "body_too_large", reason = what,
     phase = "receive", url = shown,
     method = self.method, attempts = self.attempts,
-    message = ("%s %s: a line is longer than %d bytes"):format(self.method, shown, max) }
+    message = ("%s %s: %s is longer than %d bytes"):format(self.method, shown,
+      what == "line" and "a line" or "an event", max) }
 end
 
 --- Iterates over the lines of the body, without their ends (LF or CRLF); each step waits. Raises
@@ -82,9 +88,42 @@ function Stream:lines(max)
   check_count(max, 0, "lines")
   return function()
     local line, is_long = wait_for(self, self.stream.read_line, max)
-    if is_long then error(too_long(self, max), 0) end
+    if is_long then error(too_long(self, "line", max), 0) end
     return line
   end
+end
+
+--- Returns the next event of a streamed response, or nil at the end of its body.
+---@async
+---@param self septet.StreamedResponse
+---@param parser septet.EventParser
+---@return septet.Event|nil
+function stream.next_event(self, parser)
+  while true do
+    local event, is_too_big = parser:next()
+    if event then return event end
+    if is_too_big then error(too_long(self, "event", parser.max), 0) end
+    if event == false then
+      core.checkpoint()
+    else
+      local piece = wait_for(self, self.stream.read, PIECE)
+      if not piece then return nil end
+      parser:feed(piece)
+    end
+  end
+end
+
+--- Iterates over the events of a body that is an event stream (text/event-stream), whatever its
+--- Content-Type; each step waits. An event without its blank line at the end is dropped. Raises
+--- HttpError for an event longer than `max` bytes.
+---@async
+---@param max integer|nil bytes; 1 MiB
+---@return fun(): septet.Event|nil
+function Stream:events(max)
+  max = max or stream.MAX_EVENT
+  check_count(max, 1, "events")
+  local parser = event_stream.new(max)
+  return function() return stream.next_event(self, parser) end
 end
 
 -- Returns a Response method that first waits for the body. It takes the body only if it succeeds.

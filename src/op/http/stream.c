@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "core/anchor.h"
 #include "core/check.h"
+#include "core/error.h"
 #include "core/op.h"
 #include "core/sched.h"
 #include "core/task.h"
@@ -21,6 +22,8 @@
 #include "op/http/upload_handle.h"
 
 enum { HIGH_WATER = 256 * 1024 }; /* bytes buffered for a reader before the sender is paused */
+
+#define HOME "septet.http.home"
 
 enum { STREAM = SPT_HTTP_ARGS_KEPT + 1 }; /* in the stack of l_stream */
 
@@ -273,14 +276,83 @@ static int l_head(lua_State *L)
     return 1;
 }
 
+/* --- homes --- */
+
+/* A scope to which streams are moved that were opened in scopes below it. */
+struct home {
+    struct spt_resource resource; /* in the scope, until one of the two ends */
+    /* in the env's: the host unlinks it from a scope that was never closed */
+    struct spt_resource host_resource;
+    struct spt_scope *scope; /* borrowed; NULL once it has closed */
+};
+
+static void leave_home(struct home *home)
+{
+    spt_link_remove(&home->resource.link);
+    spt_link_remove(&home->host_resource.link);
+    home->scope = NULL;
+}
+
+static void on_home_scope_end(struct spt_resource *resource)
+{
+    leave_home(SPT_OF(resource, struct home, resource));
+}
+
+static void on_home_host_end(struct spt_resource *resource)
+{
+    leave_home(SPT_OF(resource, struct home, host_resource));
+}
+
+static int l_home_gc(lua_State *L)
+{
+    leave_home(spt_check_self(L, "home"));
+    return 0;
+}
+
+/* http_home(): returns a home for streams: the innermost scope of the running task. */
+static int l_home(lua_State *L)
+{
+    struct spt_env *env = spt_env(L);
+    const struct spt_task *task = env->sched->current;
+    if (!task)
+        return spt_error_usage(L, "cannot wait here: not inside a task");
+    struct home *home = lua_newuserdatauv(L, sizeof *home, 0);
+    *home = (struct home){.resource.release = on_home_scope_end,
+                          .host_resource.release = on_home_host_end,
+                          .scope = task->scope};
+    spt_link_init(&home->resource.link);
+    spt_link_init(&home->host_resource.link);
+    luaL_setmetatable(L, HOME);
+    spt_env_add(env, &home->host_resource);
+    spt_scope_add(home->scope, &home->resource);
+    return 1;
+}
+
+/* home:take(stream): moves an open stream to the scope. It then ends with that one. */
+static int l_home_take(lua_State *L)
+{
+    struct home *home = spt_check_self(L, "home");
+    struct spt_stream *stream = luaL_checkudata(L, 2, SPT_STREAM_META);
+    if (!stream->call || stream->ended || !home->scope)
+        return 0;
+    spt_link_remove(&stream->resource.link);
+    stream->scope = home->scope;
+    spt_scope_add(home->scope, &stream->resource);
+    return 0;
+}
+
+static const luaL_Reg home_methods[] = {{"take", l_home_take}, {"__gc", l_home_gc}, {NULL, NULL}};
+
 static const luaL_Reg methods[] = {
     {"head", l_head}, {"__gc", l_gc}, {"close", l_close}, {"discard", l_discard}, {NULL, NULL}};
 
-static const luaL_Reg functions[] = {{"http_stream", l_stream}, {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"http_stream", l_stream}, {"http_home", l_home}, {NULL, NULL}};
 
 void spt_open_http_stream(lua_State *L, struct spt_env *env, struct spt_http_pool *pool)
 {
     spt_new_type(L, env, SPT_STREAM_META, methods);
     spt_open_http_stream_read(L, env);
+    spt_new_type(L, env, HOME, home_methods);
     spt_http_add_functions(L, env, pool, functions);
 }
