@@ -41,6 +41,10 @@ local function each_fill(name, beginnings, ends, fn)
 end
 
 local parsers = {
+  ["a Link header"] = {
+    function(s) return private "septet.http.links".of({ s }, "http://h/") end,
+    { "", "<", "<a>", "<a>;", "<a>;x=", '<a>;x="', "<a>;title*=UTF-8''" }, { "", "x", ">", '"' },
+  },
   ["a charset"] = {
     text.charset, { "", "text/html;", "text/html; charset", "text/html; charset=", ';charset="' },
     { "", "x", "; charset" },

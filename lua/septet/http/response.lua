@@ -3,6 +3,7 @@
 local args = require "septet.internal.args"
 local core = require "septet.core"
 local failure = require "septet.http.failure"
+local links = require "septet.http.links"
 local text = require "septet.internal.text"
 local url = require "septet.http.url"
 
@@ -174,6 +175,13 @@ end
 ---@return any
 function Response:json()
   return require "septet.json".decode(self.body)
+end
+
+--- Returns the links of the Link header (RFC 8288): a list, with the first of each relation also by
+--- its name. Malformed ones are skipped.
+---@return septet.Link[]|table<string, septet.Link>
+function Response:links()
+  return links.of(self.headers:all "link", self.url)
 end
 
 args.methods(Headers, "headers", { [headers_meta] = true })
