@@ -9,6 +9,8 @@
 ---@field task_meta table metatable of tasks
 ---@field scope_meta table metatable of scopes
 ---@field scope_methods table methods of scopes
+---@field net_server_meta table metatable of servers
+---@field net_server_methods table methods of servers
 ---@field json_array table metatable that marks arrays
 ---@field json_null userdata JSON's null
 ---@field json_depth_max integer
@@ -705,6 +707,40 @@ function core.http_authority(text) end
 ---@param url string
 ---@return string
 function core.http_public(url) end
+
+-- --- src/op/net ---
+
+---@class septet.NetPolicy: userdata
+
+--- Returns rules on where connections may lead, or nil and the invalid rule.
+---@param allow string[]|nil
+---@param deny string[]|nil
+---@return septet.NetPolicy|nil
+---@return string|nil bad
+function core.net_policy(allow, deny) end
+
+--- Waits until a connection is open. Raises IoError.
+---@async
+---@param host string|nil nil for a path
+---@param port integer|nil
+---@param path string|nil
+---@param timeout number|nil seconds
+---@param max_line integer bytes
+---@param policy septet.NetPolicy|nil
+---@param resolver string|nil
+---@return septet.Connection
+function core.net_connect(host, port, path, timeout, max_line, policy, resolver) end
+
+--- Returns a server. Raises IoError.
+---@param host string|nil nil for a path
+---@param port integer|nil
+---@param path string|nil
+---@param backlog integer
+---@param max_connections integer
+---@param timeout number|nil seconds
+---@param max_line integer bytes
+---@return septet.Server
+function core.net_listen(host, port, path, backlog, max_connections, timeout, max_line) end
 
 --- Returns the text for a line on a terminal: control characters and invalid bytes become \xHH.
 ---@param text string

@@ -236,6 +236,16 @@ void spt_driver_change_quirks(struct spt_driver *driver, const char *changes)
     driver->quirk_changes = changes;
 }
 
+struct spt_resolvers *spt_driver_resolvers(struct spt_driver *driver)
+{
+    return &driver->resolvers;
+}
+
+const struct spt_permit *spt_driver_permit(const struct spt_driver *driver)
+{
+    return &driver->permit;
+}
+
 void spt_driver_set_permit(struct spt_driver *driver,
                            int (*ask)(void *ud, int what, const char *subject), void *ud)
 {

@@ -17,6 +17,8 @@
 
 struct spt_driver;
 struct spt_loop;
+struct spt_permit;
+struct spt_resolvers;
 struct spt_session;
 struct spt_timers;
 
@@ -35,6 +37,10 @@ void spt_driver_change_quirks(struct spt_driver *driver, const char *changes);
 /* Sets the embedder's callback that is asked about connections, as permit.h says. */
 void spt_driver_set_permit(struct spt_driver *driver,
                            int (*ask)(void *ud, int what, const char *subject), void *ud);
+
+/* Return what sockets of other kinds use as well: the resolvers and the embedder's callback. */
+struct spt_resolvers *spt_driver_resolvers(struct spt_driver *driver);
+const struct spt_permit *spt_driver_permit(const struct spt_driver *driver);
 
 /* Starts admitted requests, runs libcurl's due work, applies changed poll masks and calls on_done
  * for completed requests. What exceeds the turn's budget is left to the next turn. Returns true if

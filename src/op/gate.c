@@ -67,7 +67,8 @@ void spt_gate_check(lua_State *L, struct spt_env *env, int what, const char *ver
     if (spt_gate_permits(env, what, path))
         return;
     spt_error_push(L, "IoError", "cannot %s '%s': denied by the host", verb, path);
-    spt_io_error_raise_code(L, path, "denied");
+    const struct spt_io_place place = {.operation = verb, .name = path, .field = "path"};
+    spt_io_error_raise_at(L, &place, "denied");
 }
 
 /* permits(what, subject): returns true if the embedder lets scripts use `subject`. `what` is

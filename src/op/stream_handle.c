@@ -16,7 +16,7 @@ struct spt_stream *spt_stream_handle_stream(const struct spt_stream_handle *hand
 }
 
 /* Ends the wait of a task that writes, before the stream is freed. */
-static void on_close(struct spt_reader *reader)
+void spt_stream_handle_on_close(struct spt_reader *reader)
 {
     struct spt_stream_handle *handle = SPT_OF(reader, struct spt_stream_handle, reader);
     if (handle->writing)
@@ -34,7 +34,7 @@ struct spt_stream_handle *spt_stream_handle_push(lua_State *L, size_t size, int 
     handle->reader.field = kind->field;
     handle->reader.timeout_ns = kind->timeout_ns;
     handle->reader.owns = true;
-    handle->reader.on_close = on_close;
+    handle->reader.on_close = spt_stream_handle_on_close;
     lua_pushvalue(L, name);
     lua_setiuservalue(L, -2, 1);
     luaL_setmetatable(L, kind->meta);

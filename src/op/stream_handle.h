@@ -37,6 +37,10 @@ struct spt_stream_kind {
 struct spt_stream_handle *spt_stream_handle_push(lua_State *L, size_t size, int name,
                                                  const struct spt_stream_kind *kind);
 
+/* Ends the wait of a task that writes. Is the `on_close` of the handle's reader; one that replaces
+ * it calls it. */
+void spt_stream_handle_on_close(struct spt_reader *reader);
+
 /* Gives the handle its stream. The host closes it at its end, if the script has not. */
 void spt_stream_handle_attach(struct spt_stream_handle *handle, struct spt_env *env,
                               struct spt_stream *stream);

@@ -18,7 +18,8 @@ CLASSES = {
     "septet.http.session": "Pool", "septet.http.stream": "Stream", "septet.http.upload": "Upload",
     "septet.io.reader": "Reader", "septet.io.stream_writer": "StreamWriter",
     "septet.io.writer": "Writer", "septet.load": "Load", "septet.recording": "Recording",
-    "septet.lock": "Lock", "septet.scope": "Group", "septet.semaphore": "Semaphore",
+    "septet.lock": "Lock", "septet.net.connection": "Connection",
+    "septet.net.server": "Server", "septet.scope": "Group", "septet.semaphore": "Semaphore",
     "septet.task": "Task",
 }
 
@@ -27,6 +28,7 @@ CLASSES = {
 LIST = """
 require 'septet.task'
 require 'septet.http'
+require 'septet.net'
 local registry = debug.getregistry()
 local core = registry['septet.core']
 for name in pairs(core) do print('core', name) end

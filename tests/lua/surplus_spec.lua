@@ -2,6 +2,7 @@
 -- Arguments that a function would drop, methods called with a dot, and what a writer writes.
 local task, sync, http = require "septet.task", require "septet.sync", require "septet.http"
 local json, sio, trace = require "septet.json", require "septet.io", require "septet.trace"
+local net = require "septet.net"
 local testing, url = require "septet.testing", require "septet.url"
 local files, origin = require "files", require "origin"
 
@@ -23,6 +24,7 @@ local TAKES = {
     save = 3 },
   json = { decode = 2, encode = 2, array = 1, is_array = 1 },
   io = { open = 2, stdin = 1, create = 2 },
+  net = { connect = 1, listen = 1 },
   url = { parse = 1, resolve = 2, build = 1, query = 2, encode = 2, decode = 2, normalize = 1,
     origin = 1, same_origin = 2 },
   trace = { hooks = 1, subscribe = 2, record = 2, mark = 2, count = 2, lines = 2, export = 4,
@@ -30,7 +32,7 @@ local TAKES = {
   testing = { advance = 1, wait_all_blocked = 0, busy = 1, autojump = 1, sequencer = 0 },
 }
 local MODULES = { task = task, sync = sync, http = http, json = json, io = sio, trace = trace,
-  testing = testing, url = url }
+  testing = testing, url = url, net = net }
 
 -- What methods are called on, how it is made, and how many arguments each takes besides.
 local OBJECTS = {
@@ -56,6 +58,10 @@ local OBJECTS = {
     read_line = 0, read = 1, read_exactly = 1, read_all = 1, lines = 0, close = 0 } },
   { function() return url.parse "http://a/?b=1" end, { params = 0 } },
   { function() return url.query "a=1" end, { get = 1, all = 1, set = 2 } },
+  { function() return net.listen {} end, { accept = 0, connections = 0, close = 0, serve = 1 } },
+  { function() return net.connect { host = "127.0.0.1", port = net.listen({}).port } end, {
+    read_line = 0, read = 1, read_exactly = 1, read_all = 1, lines = 0, shutdown = 0,
+    set_timeout = 1, close = 0 } },
   { function() return http.session() end,
     { close = 0, stats = 0, request = 3, stream = 3, save = 3, events = 2, get = 2, head = 2,
     post = 2, put = 2, patch = 2, delete = 2, options = 2 } },

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads the rules as those of an HTTP session are read. */
+#include "op/net/policy.h"
+
+#include <lauxlib.h>
+
+#include "core/check.h"
+#include "http/policy.h"
+#include "op/env.h"
+#include "op/net/openers.h"
+#include "septet/septet.h"
+
+/* Returns the strings of the array at `arg`, or NULL for nil. The array keeps the strings alive,
+ * and the stack the block of pointers. */
+static const char *const *check_strings(lua_State *L, int arg, size_t *n)
+{
+    *n = 0;
+    if (lua_isnoneornil(L, arg))
+        return NULL;
+    luaL_checktype(L, arg, LUA_TTABLE);
+    *n = lua_rawlen(L, arg);
+    const char **strings = lua_newuserdatauv(L, *n * sizeof *strings + 1, 0);
+    for (size_t i = 0; i < *n; i++) {
+        lua_rawgeti(L, arg, (lua_Integer)i + 1);
+        strings[i] = spt_check_string(L, -1, NULL);
+        lua_pop(L, 1); /* the table keeps it alive */
+    }
+    return strings;
+}
+
+/* net_policy(allow, deny): returns the rules of two lists, which may be nil, or nil and the rule
+ * that is invalid. */
+static int l_policy(lua_State *L)
+{
+    size_t n_allow, n_deny;
+    const char *bad = NULL;
+    lua_settop(L, 2);
+    const char *const *allow = check_strings(L, 1, &n_allow);
+    const char *const *deny = check_strings(L, 2, &n_deny);
+    struct spt_policy **policy = lua_newuserdatauv(L, sizeof *policy, 0);
+    *policy = NULL;
+    luaL_setmetatable(L, SPT_NET_POLICY_META);
+    int rc = spt_policy_new(policy, allow, n_allow, deny, n_deny, &bad);
+    if (rc == SEPTET_OK)
+        return 1;
+    if (rc != SEPTET_EINVAL)
+        return luaL_error(L, "not enough memory");
+    lua_pushnil(L);
+    lua_pushstring(L, bad);
+    return 2;
+}
+
+static int l_gc(lua_State *L)
+{
+    struct spt_policy **policy = luaL_checkudata(L, 1, SPT_NET_POLICY_META);
+    spt_policy_free(*policy);
+    *policy = NULL;
+    return 0;
+}
+
+const struct spt_policy *spt_net_policy_check(lua_State *L, int arg)
+{
+    if (lua_isnoneornil(L, arg))
+        return NULL;
+    struct spt_policy **policy = luaL_checkudata(L, arg, SPT_NET_POLICY_META);
+    return *policy;
+}
+
+void spt_open_net_policy(lua_State *L, struct spt_env *env)
+{
+    static const luaL_Reg methods[] = {{"__gc", l_gc}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"net_policy", l_policy}, {NULL, NULL}};
+    spt_new_type(L, env, SPT_NET_POLICY_META, methods);
+    spt_add_functions(L, env, functions);
+}
