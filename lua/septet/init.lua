@@ -8,6 +8,7 @@
 ---@field json septet.json
 ---@field io septet.io
 ---@field net septet.net
+---@field fs septet.fs
 ---@field url septet.url
 ---@field trace septet.trace
 ---@field testing septet.testing
@@ -16,8 +17,8 @@ local septet = {}
 local core = require "septet.core"
 
 -- The public modules. All others are private.
-local MODULES = { task = true, sync = true, http = true, json = true, io = true, net = true,
-  url = true, trace = true, testing = true }
+local MODULES = { task = true, sync = true, http = true, json = true, io = true, fs = true,
+  net = true, url = true, trace = true, testing = true }
 
 --- Returns the versions of Septet and its libraries, in one line. With `more`, also the Lua
 --- features detected and the libcurl workarounds in use.

@@ -506,6 +506,78 @@ function core.lock() end
 ---@return septet.Channel
 function core.channel(capacity) end
 
+-- --- src/op/fs ---
+
+--- Examines a file; with `links`, a link itself.
+---@async
+---@param path string
+---@param links boolean|nil
+---@return septet.FileInfo
+function core.fs_stat(path, links) end
+
+---@async
+---@param path string
+---@param parents boolean|nil
+---@param mode integer|nil
+function core.fs_mkdir(path, parents, mode) end
+
+---@async
+---@param from string
+---@param to string
+function core.fs_rename(from, to) end
+
+---@async
+---@param path string
+---@param size integer bytes
+function core.fs_truncate(path, size) end
+
+---@async
+---@param path string
+---@param recursive boolean|nil
+function core.fs_remove(path, recursive) end
+
+---@async
+---@param from string
+---@param to string
+---@param recursive boolean|nil
+---@param overwrite boolean|nil
+function core.fs_copy(from, to, recursive, overwrite) end
+
+---@async
+---@param path string
+---@param max integer bytes
+---@param special boolean|nil the file may be a device or a FIFO
+---@return string
+function core.fs_read(path, max, special) end
+
+---@async
+---@param path string
+---@param data string
+---@param kind "atomic"|"in place"|"append"
+---@param sync boolean|nil
+---@param mode integer|nil
+---@param special boolean|nil the file may be a device or a FIFO
+function core.fs_write(path, data, kind, sync, mode, special) end
+
+---@param root string
+---@param flags integer as fs/walk.h has them
+---@param depth integer|nil
+---@param tells boolean|nil faults are returned, and not raised
+---@return septet.Walker
+function core.fs_walk(root, flags, depth, tells) end
+
+---@return septet.TempHandle
+function core.fs_temp() end
+
+---@param count integer most events that are kept
+---@return septet.WatchHandle
+function core.fs_watch(count) end
+
+---@param path string
+---@param from_end boolean|nil
+---@return septet.TailHandle
+function core.fs_tail(path, from_end) end
+
 -- --- src/op/io.c, src/op/file_open.c ---
 
 --- Opens a file and returns a reader, or raises IoError.

@@ -35,7 +35,7 @@ static int last_error(void)
 
 int spt_disk_file_init(struct spt_disk_file *f, const char *path, unsigned flags)
 {
-    *f = (struct spt_disk_file){.fd = -1, .flags = flags};
+    *f = (struct spt_disk_file){.fd = -1, .mode = -1, .flags = flags};
     spt_buf_init(&f->buf, SPT_DISK_FILE_CHUNK);
     f->path = strdup(path);
     return f->path ? SEPTET_OK : SEPTET_ENOMEM;
@@ -120,7 +120,7 @@ static bool has_its_name(const struct spt_disk_file *f)
 static int set_mode(const struct spt_disk_file *f, mode_t mode)
 {
     struct stat st;
-    if (fstat(f->fd, &st) == 0 && (st.st_mode & 0777) == mode)
+    if (fstat(f->fd, &st) == 0 && (st.st_mode & 07777) == mode)
         return 0;
     return fchmod(f->fd, mode) == 0 ? 0 : last_error();
 }
@@ -172,6 +172,28 @@ static int move_beside(struct spt_disk_file *f)
     return 0;
 }
 
+/* Creates a file with a name of its own in the folder of the target, which is resolved. */
+static int open_unique(struct spt_disk_file *f)
+{
+    static const char pattern[] = SPT_DISK_FILE_PREFIX "XXXXXX";
+    const char *slash = strrchr(f->target, '/');
+    const size_t folder = slash ? (size_t)(slash - f->target) + 1 : 0;
+    char *path = malloc(folder + sizeof pattern);
+    if (!path)
+        return UV_ENOMEM;
+    memcpy(path, f->target, folder);
+    memcpy(path + folder, pattern, sizeof pattern);
+    f->fd = mkostemp(path, O_CLOEXEC);
+    if (f->fd < 0) {
+        int error = last_error();
+        free(path);
+        return error;
+    }
+    free(f->path);
+    f->path = path;
+    return 0;
+}
+
 /* Opens and locks the file. Without O_NONBLOCK, a FIFO would block a thread of the pool until it
  * has a reader. */
 int spt_disk_file_open(struct spt_disk_file *f)
@@ -181,6 +203,8 @@ int spt_disk_file_open(struct spt_disk_file *f)
                     (f->flags & SPT_DISK_FILE_THERE ? 0 : O_CREAT);
     f->step = "open";
     int rc = f->flags & SPT_DISK_FILE_BESIDE ? move_beside(f) : 0;
+    if (rc == 0 && f->flags & SPT_DISK_FILE_UNIQUE)
+        return open_unique(f);
     while (rc == 0) {
         spt_disk_file_close(f);
         f->step = "open";
@@ -256,12 +280,13 @@ int spt_disk_file_commit(struct spt_disk_file *f)
 {
     f->step = "rename";
     int rc = spt_target_judge(f->target);
-    mode_t mode = spt_target_mode(f->target);
+    const bool synced = !(f->flags & SPT_DISK_FILE_UNSYNCED);
+    mode_t mode = f->mode >= 0 ? (mode_t)f->mode : spt_target_mode(f->target);
     if (rc == 0 && !owns_name(f))
         rc = UV_ENOENT;
     if (rc == 0)
         rc = set_mode(f, mode);
-    if (rc == 0)
+    if (rc == 0 && synced)
         rc = spt_disk_file_sync(f);
     if (rc)
         return rc;
@@ -271,7 +296,7 @@ int spt_disk_file_commit(struct spt_disk_file *f)
     if (rename(f->path, f->target) != 0)
         return last_error();
     f->step = "sync the folder of";
-    return sync_folder(f->target);
+    return synced ? sync_folder(f->target) : 0;
 }
 
 int spt_disk_file_unlink(struct spt_disk_file *f)

@@ -21,10 +21,14 @@ enum {
     /* Follow no link, refuse a file that another user may have prepared, and make it readable by
      * its owner only. */
     SPT_DISK_FILE_PRIVATE = 4,
-    SPT_DISK_FILE_THERE = 8 /* do not create the file if it does not exist */
+    SPT_DISK_FILE_THERE = 8, /* do not create the file if it does not exist */
+    /* With BESIDE: a new file with a name of its own, which no other writer waits for. */
+    SPT_DISK_FILE_UNIQUE = 16,
+    SPT_DISK_FILE_UNSYNCED = 32 /* a commit does not wait for the disk */
 };
 
 #define SPT_DISK_FILE_SUFFIX ".part"
+#define SPT_DISK_FILE_PREFIX ".septet-" /* of the names of unique files */
 
 struct spt_disk_file {
     char *path;
@@ -37,6 +41,7 @@ struct spt_disk_file {
     const char *step;      /* the step that the last function had reached: "open", "write" */
     atomic_bool abandoned; /* set by the loop's thread: the function has no waiter */
     int fd;                /* -1: none */
+    int mode;              /* permissions that a commit gives the file; -1: those of the target */
     unsigned flags;        /* SPT_DISK_FILE_... */
 };
 
@@ -52,7 +57,8 @@ typedef int spt_disk_file_job(struct spt_disk_file *f);
 /* Each function below returns 0 or libuv's error number, and sets `step`. */
 
 /* Opens and locks the file. With SPT_DISK_FILE_BESIDE, `path` becomes that of the file beside it,
- * and `target` the name that its links lead to. */
+ * and `target` the name that its links lead to. With SPT_DISK_FILE_UNIQUE as well, that file is
+ * new. */
 int spt_disk_file_open(struct spt_disk_file *f);
 
 /* Closes the file, if it is open. */

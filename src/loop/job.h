@@ -13,8 +13,8 @@
 struct spt_job;
 struct spt_loop;
 
-/* Called on the owner's thread when the function has returned. May start the job again, but must
- * not release it. */
+/* Called on the owner's thread when the function has returned. May start the job again, or release
+ * it. */
 typedef void spt_job_fn(void *ud);
 
 struct spt_job_type {
@@ -34,12 +34,16 @@ struct spt_job_type {
 struct spt_job {
     const struct spt_job_type *type;
     int error; /* libuv's error number, set by `run` or if it could not run; 0: none */
+    /* set by `run`: what it began is half done, so that it runs once more even if the job is
+     * released, abandoned by then */
+    bool unfinished;
 
     struct spt_loop *loop; /* private, like all members below */
     spt_job_fn *on_done;   /* NULL: no waiter */
     void *ud;
     atomic_bool abandoned;
     bool in_pool;  /* `run` may be running */
+    bool resumed;  /* it was started unfinished, so libuv may not take it back */
     bool released; /* spt_job_release was called; `type->release` is due */
     uv_work_t work;
 };
@@ -51,7 +55,7 @@ void spt_job_start(struct spt_job *job, struct spt_loop *loop, spt_job_fn *fn, v
 void spt_job_forget(struct spt_job *job);
 
 /* Releases the job, at once or when its function has returned. A function that has not begun never
- * begins, if libuv can still take it back. */
+ * begins, if libuv can still take it back. An unfinished one runs again until it is finished. */
 void spt_job_release(struct spt_job *job);
 
 /* Returns true if nothing waits for the job any more. Safe in any thread. */

@@ -19,6 +19,7 @@ struct spt_sched;
 struct spt_driver;
 struct spt_loop;
 struct spt_trace_readers;
+struct spt_watcher;
 
 struct spt_env {
     struct spt_sched *sched;
@@ -35,6 +36,7 @@ struct spt_env {
     /* spt_resource, in order of acquisition: what scripts left open */
     struct spt_link resources;
     struct spt_trace_readers *trace_readers; /* of lua/trace.c */
+    struct spt_watcher *watcher;             /* of op/fs/watch.c; NULL: nothing is watched */
 };
 
 /* Returns the env of a library function, which is its first upvalue. */

@@ -145,7 +145,8 @@ class Api(harness.Case):
         if type(value) == 'function' and not name:find '^_' then print(prefix .. name) end
       end
     end
-    for _, m in ipairs {'task', 'sync', 'http', 'json', 'io', 'net', 'url', 'trace', 'testing'} do
+    for _, m in ipairs {'task', 'sync', 'http', 'json', 'io', 'fs', 'net', 'url', 'trace',
+  'testing'} do
   list(m .. '.', require('septet.' .. m))
 end
     local task, http = require 'septet.task', require 'septet.http'
@@ -171,7 +172,8 @@ end
     def test_nothing_else_is_described(self):
         names = set(self.septet("-e", self.LIST).out.split())
         for name in re.findall(
-            r"^### `((?:task|sync|http|json|io|net|url|trace|testing)\.\w+|(?:session|reader):\w+)",
+            r"^### `((?:task|sync|http|json|io|fs|net|url|trace|testing)\.\w+"
+            r"|(?:session|reader):\w+)",
             read("docs/api.md"),
             re.M,
         ):

@@ -16,6 +16,8 @@ CLASSES = {
     "septet.completions": "Completions", "septet.event": "Event", "septet.http.head": "Head",
     "septet.http.home": "Home",
     "septet.http.session": "Pool", "septet.http.stream": "Stream", "septet.http.upload": "Upload",
+    "septet.fs.tail": "TailHandle", "septet.fs.temp": "TempHandle",
+    "septet.fs.walker": "Walker", "septet.fs.watch": "WatchHandle",
     "septet.io.reader": "Reader", "septet.io.stream_writer": "StreamWriter",
     "septet.io.writer": "Writer", "septet.load": "Load", "septet.recording": "Recording",
     "septet.lock": "Lock", "septet.net.connection": "Connection",
