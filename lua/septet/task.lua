@@ -23,6 +23,7 @@ task.wait = combinators.wait
 task.as_completed = combinators.as_completed
 task.map = combinators.map
 task.group = group.group
+task.pool = group.pool
 task.generator = generator.new
 task.require = loader.require
 task.var = locals.var
@@ -72,6 +73,10 @@ function task.every(seconds)
     return n
   end
 end
+
+--- Creates a future: values that arrive once, from a task or a callback of libuv.
+---@return septet.Future
+task.future = core.future
 
 --- Lets other tasks run once. Raises Cancelled if the task was cancelled.
 ---@async

@@ -405,6 +405,24 @@ function core.scope_move(t, scope) end
 ---@param nursery septet.Group
 function core.scope_expect(scope, nursery) end
 
+--- Makes a group without tasks a pool of n.
+---@param scope septet.Group
+---@param n integer
+function core.scope_limit(scope, n) end
+
+--- Returns true for a pool.
+---@param scope septet.Group
+---@return boolean
+function core.scope_is_pool(scope) end
+
+--- Like scope:spawn(), and names the task by the item.
+---@param scope septet.Group
+---@param item any
+---@param fn function
+---@param ... any
+---@return septet.Task
+function core.scope_spawn_for(scope, item, fn, ...) end
+
 --- Returns the innermost block open in the running task, or nil.
 ---@return septet.Group|nil
 function core.current_scope() end
@@ -485,6 +503,12 @@ function core.set_close_block(fn) end
 --- that end.
 ---@param fn function
 function core.set_unwind(fn) end
+
+-- --- src/op/future.c ---
+
+--- Returns a new future, which is pending.
+---@return septet.Future
+function core.future() end
 
 -- --- src/op/event.c, src/op/semaphore.c, src/op/lock.c, src/op/channel.c ---
 

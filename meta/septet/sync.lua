@@ -100,11 +100,13 @@ function Channel:send(value) end
 ---@return boolean sent
 function Channel:try_send(value) end
 
---- Waits for the next item and takes it. If the wait is cancelled, no item was taken.
+--- Waits for the next item and takes it. If the wait is cancelled, no item was taken. Raises
+--- Timeout if no item comes within `timeout`, and has then taken none.
 ---@async
+---@param timeout number|nil seconds; 0: does not wait; nil: no limit
 ---@return any item nil after the last
 ---@return "closed"|nil why
-function Channel:recv() end
+function Channel:recv(timeout) end
 
 --- Takes the next item if there is one; never waits.
 ---@return any item

@@ -62,6 +62,28 @@ function Group:is_cancelled() end
 ---@return boolean in_time
 function Group:extend(seconds) end
 
+--- Values that arrive once, for any number of tasks.
+---@class septet.Future
+local Future = {}
+
+--- Completes the future with values. Raises Usage if it is done. May be called anywhere, also in a
+--- callback of luv.
+---@param ... any
+function Future:set(...) end
+
+--- Completes the future with an error, which await() raises. Raises Usage if it is done.
+---@param error any
+function Future:fail(error) end
+
+--- Waits until the future is done, and returns its values or raises its error.
+---@async
+---@return any ...
+function Future:await() end
+
+--- Returns true once the future was set or has failed.
+---@return boolean
+function Future:is_done() end
+
 --- Several tasks that a combinator waits for.
 ---@class septet.Completions
 local Completions = {}

@@ -53,6 +53,12 @@ static int bad_self(lua_State *L, const char *what)
                            ar.name, what, type_name(L, 1), ar.name, what, ar.name);
 }
 
+bool spt_check_is_iterator(lua_State *L)
+{
+    lua_Debug ar;
+    return lua_getstack(L, 0, &ar) && lua_getinfo(L, "n", &ar) && is_iterator(&ar);
+}
+
 void spt_check_surplus(lua_State *L, int most)
 {
     lua_Debug ar;

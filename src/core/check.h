@@ -26,6 +26,10 @@ static inline void spt_check_most(lua_State *L, int most)
         spt_check_surplus(L, most);
 }
 
+/* Returns true if a generic `for` calls the running function as its iterator. Its arguments behind
+ * the first are then values of the loop. */
+bool spt_check_is_iterator(lua_State *L);
+
 /* Implements the end of an object's __index: raises Usage for a field that a `what` does not have.
  * The message suggests the nearest of the names in the table at index `fields`. Returns 0 if the
  * key at index 2 is not a field name that a script would write. */

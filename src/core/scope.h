@@ -14,6 +14,7 @@
 #include "base/list.h"
 #include "core/timer.h"
 
+struct spt_room;
 struct spt_task;
 struct spt_scope;
 struct spt_trace;
@@ -117,6 +118,7 @@ struct spt_block {
     struct spt_block *into; /* the block to which its task is to move; NULL if none */
     /* a resource of this block; its release ends the count in `into` */
     struct spt_resource start_over;
+    struct spt_room *room; /* a pool's, of op/block_spawn.c; NULL: any number of tasks */
 };
 
 /* Opens the host's own scopes. The caller sets the tree's callbacks and its trace. */

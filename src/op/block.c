@@ -234,17 +234,6 @@ static int l_close(lua_State *L)
     return 4;
 }
 
-/* scope:spawn(fn, ...): spawns a task in this scope. Any holder of the scope may call it. */
-static int l_spawn(lua_State *L)
-{
-    struct spt_scope *scope = spt_block_check(L, 1);
-    spt_check_callable(L, 2);
-    if (!scope->open || scope->tasks.joined)
-        return spt_error_usage(L, "the group is closed");
-    spt_spawn_task(L, scope, spt_sched_of_scope(scope)->current, lua_gettop(L) - 2);
-    return 1;
-}
-
 /* scope:cancel(reason): cancels the scope, or its tasks only. Returns true the first time. */
 static int l_cancel(lua_State *L)
 {
@@ -397,12 +386,10 @@ static int l_index(lua_State *L)
     return 1;
 }
 
-/* The methods of a script's group. All other functions are for the modules built on scopes. */
-static const luaL_Reg methods[] = {{"spawn", l_spawn},
-                                   {"cancel", l_cancel},
-                                   {"is_cancelled", l_is_cancelled},
-                                   {"extend", l_extend},
-                                   {NULL, NULL}};
+/* The methods of a script's group, without those that spawn. All other functions are for the
+ * modules built on scopes. */
+static const luaL_Reg methods[] = {
+    {"cancel", l_cancel}, {"is_cancelled", l_is_cancelled}, {"extend", l_extend}, {NULL, NULL}};
 
 static const luaL_Reg functions[] = {{"scope", l_scope},
                                      {"scope_join", spt_block_join},

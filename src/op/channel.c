@@ -15,10 +15,12 @@
 #include <stdio.h>
 
 #include "base/list.h"
+#include "base/time.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/op.h"
 #include "core/prefetch.h"
+#include "core/sched.h"
 #include "core/task.h"
 #include "op/env.h"
 #include "op/openers.h"
@@ -36,6 +38,17 @@ struct channel_op {
 };
 
 _Static_assert(sizeof(struct channel_op) <= SPT_SLOT_SIZE, "it lies in its task");
+
+/* recv() with a timeout. */
+struct timed_op {
+    struct channel_op recv;
+    uint64_t timeout_ns;
+    struct spt_timer timer;
+};
+
+enum { TIMED_OUT = 1 }; /* a status of timed_op */
+
+static const septet_op_type timed_type;
 
 static struct channel_op *waiting_at(struct spt_link *link)
 {
@@ -55,6 +68,14 @@ static struct channel_op *pop(struct spt_link *queue)
     return waiting_at(l);
 }
 
+/* Completes the wait of a receiver. */
+static void end_recv(struct channel_op *recv, int status)
+{
+    if (recv->op.type == &timed_type)
+        spt_timer_stop(&spt_op_sched(&recv->op)->tree.timers, &((struct timed_op *)recv)->timer);
+    septet_op_done(&recv->op, status);
+}
+
 /* --- giving and taking, which never wait and never fail --- */
 
 /* Hands the value to the receiver that has waited longest, or buffers it. Returns false if there is
@@ -67,7 +88,7 @@ static bool give(lua_State *L, struct spt_channel *ch)
     lua_pushvalue(L, VALUE);
     if (receiver) {
         spt_op_hand_over(L, receiver->L);
-        septet_op_done(&receiver->op, SEPTET_OK);
+        end_recv(receiver, SEPTET_OK);
     } else {
         spt_channel_ring_push(L, &ch->ring);
     }
@@ -114,9 +135,33 @@ static int recv_start(septet_op *op)
     return SEPTET_OK;
 }
 
+static void on_due(struct spt_timer *timer)
+{
+    struct channel_op *recv = &SPT_OF(timer, struct timed_op, timer)->recv;
+    spt_link_remove(&recv->link);
+    septet_op_done(&recv->op, TIMED_OUT);
+}
+
+static int timed_start(septet_op *op)
+{
+    struct timed_op *timed = (struct timed_op *)op;
+    struct spt_sched *s = spt_op_sched(op);
+    int rc = recv_start(op);
+    if (!timed->recv.completed)
+        spt_timer_start(&s->tree.timers, &timed->timer,
+                        spt_timer_instant(spt_sched_clock(s), timed->timeout_ns), on_due);
+    return rc;
+}
+
 static void cancel(septet_op *op)
 {
     spt_link_remove(&((struct channel_op *)op)->link);
+}
+
+static void timed_cancel(septet_op *op)
+{
+    spt_timer_stop(&spt_op_sched(op)->tree.timers, &((struct timed_op *)op)->timer);
+    cancel(op);
 }
 
 int spt_channel_raise_closed(lua_State *L)
@@ -140,6 +185,19 @@ static int push_closed(lua_State *L)
 static int recv_push(septet_op *op, lua_State *L)
 {
     return op->status == SEPTET_OK ? 1 : push_closed(L);
+}
+
+static int timed_push(septet_op *op, lua_State *L)
+{
+    if (op->status != TIMED_OUT)
+        return recv_push(op, L);
+    double seconds = spt_time_seconds(((struct timed_op *)op)->timeout_ns);
+    char text[64];
+    snprintf(text, sizeof text, "recv: timed out after %g s", seconds);
+    spt_error_push(L, "Timeout", "%s", text);
+    lua_pushnumber(L, seconds);
+    lua_setfield(L, -2, "seconds");
+    return lua_error(L);
 }
 
 static void describe(const septet_op *op, char *text, size_t size)
@@ -166,6 +224,15 @@ static const septet_op_type recv_type = {
     .start = recv_start,
     .cancel = cancel,
     .push = recv_push,
+    .describe = describe,
+};
+
+static const septet_op_type timed_type = {
+    .name = "recv",
+    .size = sizeof(struct timed_op),
+    .start = timed_start,
+    .cancel = timed_cancel,
+    .push = timed_push,
     .describe = describe,
 };
 
@@ -203,15 +270,21 @@ int spt_channel_send(lua_State *L, struct spt_channel *ch, const struct spt_chan
     return spt_op_wait(L, &op->op, false);
 }
 
-static int await_recv(lua_State *L, struct spt_channel *ch)
+/* Waits for at most `timeout_ns`; SPT_NEVER: without a limit. */
+static int await_recv(lua_State *L, struct spt_channel *ch, uint64_t timeout_ns)
 {
-    struct channel_op *op = new_op(L, ch, &recv_type);
+    bool timed = timeout_ns != SPT_NEVER;
+    struct channel_op *op = new_op(L, ch, timed ? &timed_type : &recv_type);
+    if (timed)
+        ((struct timed_op *)op)->timeout_ns = timeout_ns;
     if (spt_op_check_cancelled(spt_op_sched(&op->op)))
         return spt_op_await_cancelled(L, &op->op);
     if (take(L, ch))
         complete_early(op, SEPTET_OK);
     else if (ch->closed)
         complete_early(op, SEPTET_ECLOSED);
+    else if (timeout_ns == 0)
+        complete_early(op, TIMED_OUT);
     return spt_op_wait(L, &op->op, false);
 }
 
@@ -243,7 +316,7 @@ void spt_channel_close(struct spt_channel *ch)
     ch->closed = true;
     spt_channel_refuse(ch, NULL);
     for (struct channel_op *recv; (recv = pop(&ch->receivers));)
-        septet_op_done(&recv->op, SEPTET_ECLOSED);
+        end_recv(recv, SEPTET_ECLOSED);
 }
 
 /* --- channels in Lua --- */
@@ -296,11 +369,14 @@ static int l_try_send(lua_State *L)
     return spt_channel_try_send(L, ch, NULL);
 }
 
-/* channel:recv(): returns the next item, or nil and "closed" after the last. */
+/* channel:recv(timeout): returns the next item, or nil and "closed" after the last. Raises Timeout
+ * if there is none within the time. */
 static int l_recv(lua_State *L)
 {
-    spt_check_most(L, 1);
-    return await_recv(L, check(L));
+    if (lua_gettop(L) > 1 && !lua_isnil(L, 2) && spt_check_is_iterator(L))
+        lua_settop(L, 1);
+    spt_check_most(L, 2);
+    return await_recv(L, check(L), spt_check_opt_seconds(L, 2, SPT_NEVER));
 }
 
 /* channel:try_recv(): like recv(), but never waits. Returns nil and "empty" if there is no item. */
@@ -337,7 +413,7 @@ static int l_next(lua_State *L)
 {
     lua_settop(L, 0);
     lua_pushvalue(L, lua_upvalueindex(2));
-    return await_recv(L, lua_touserdata(L, CHANNEL));
+    return await_recv(L, lua_touserdata(L, CHANNEL), SPT_NEVER);
 }
 
 /* channel:iter(): returns a function that returns the next item at each call, for a `for` loop. */

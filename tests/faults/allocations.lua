@@ -230,6 +230,44 @@ function scripts.locks()
   end)
 end
 
+function scripts.future()
+  task.group(function(g)
+    local f, failing = task.future(), task.future()
+    for _ = 1, 3 do
+      g:spawn(function()
+        local a, b = f:await()
+        assert(a == 1 and b == 2)
+      end)
+    end
+    g:spawn(pcall, failing.await, failing)
+    task.sleep(0.01)
+    f:set(1, 2)
+    failing:fail "for a reason"
+  end)
+end
+
+function scripts.pool()
+  task.pool(2, function(pool)
+    pool:map(nap, { 1, 2, 3, 4 })
+    pool:spawn(nap, 1):cancel()
+    pool:spawn(nap, 1)
+  end)
+end
+
+function scripts.receive_in_time()
+  task.group(function(g)
+    local ch = sync.channel()
+    g:spawn(function()
+      nap(1)
+      local out <close> = ch
+      out:send(1)
+    end)
+    for _ = 1, 3 do
+      pcall(ch.recv, ch, 0.01)
+    end
+  end)
+end
+
 function scripts.event()
   local event = sync.event()
   task.group(function(g)

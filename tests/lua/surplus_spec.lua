@@ -8,7 +8,8 @@ local files, origin = require "files", require "origin"
 
 -- Functions that pass their surplus arguments on, or write them.
 local PASS_ON = { "task.on_unhandled", "task.spawn", "task.background", "task.timeout",
-  "task.move_on_after", "task.shield", "task.cleanup", "task.group", "task.generator", "task.pcall",
+  "task.move_on_after", "task.shield", "task.cleanup", "task.group", "task.pool",
+  "task.generator", "task.pcall",
   "task.try", "trace.span" }
 
 -- The arguments with which a function is called before the surplus ones, where nil does not do for
@@ -17,7 +18,7 @@ local TAKES = {
   task = { sleep = 1, sleep_until = 1, checkpoint = 0, now = 0, current = 0, tree = 0, is = 2,
     is_cancelled = 1, map = 2,
     gather = 2, race = 1, wait = 2, as_completed = 2, every = 1, scope = 0, deadline = 0,
-    require = 1, var = 1 },
+    require = 1, var = 1, future = 0 },
   sync = { event = 0, semaphore = 1, lock = 0, channel = 1 },
   http = { session = 1, default = 0, get = 2, head = 2, post = 2, put = 2, patch = 2, delete = 2,
     options = 2,
@@ -43,11 +44,16 @@ local OBJECTS = {
     end,
     { await = 0, cancel = 1, status = 0, result = 0, traceback = 0, waits_for = 0 } },
   { function() return sync.event() end, { set = 0, is_set = 0, wait = 0 } },
+  { function()
+      local f = task.future()
+      f:set(1)
+      return f
+    end, { fail = 1, await = 0, is_done = 0 } },
   { function() return sync.semaphore(1) end,
     { acquire = 0, try_acquire = 0, release = 0, value = 0 } },
   { function() return sync.lock() end, { acquire = 0, try_acquire = 0, release = 0, locked = 0 } },
   { function() return sync.channel(1) end,
-    { send = 1, try_send = 1, recv = 0, try_recv = 0, iter = 0, close = 0, sender = 0 } },
+    { send = 1, try_send = 1, recv = 1, try_recv = 0, iter = 0, close = 0, sender = 0 } },
   { function() return sync.channel(1):sender() end, { send = 1, try_send = 1, close = 0 } },
   { function() return task.var() end, { get = 0, set = 1 } },
   { function() return task.generator(function() end) end, { close = 0 } },
@@ -281,7 +287,9 @@ describe("a generic for", function()
 
   it("X-10: the same values from the script are surplus", function()
     local ch <const> = sync.channel(1)
-    misuse("too many arguments to 'recv' %(at most 0 expected, got 1%)$", function() ch:recv(1) end)
+    misuse("too many arguments to 'recv' %(at most 1 expected, got 2%)$", function()
+      ch:recv(1, 2)
+    end)
     misuse("too many arguments to 'try_recv' %(at most 0 expected, got 1%)$", function()
       for _ in function(c, last) return (c:try_recv(last)) end, ch, 1 do break end
     end)

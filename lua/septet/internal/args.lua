@@ -142,6 +142,7 @@ local NAMES = {
     state = "status" },
   channel = { put = "send", push = "send", get = "recv", pop = "recv", receive = "recv" },
   sender = { put = "send", push = "send" },
+  future = { resolve = "set", complete = "set", reject = "fail", get = "await", wait = "await" },
   event = { signal = "set", fire = "set", notify = "set" },
   semaphore = { wait = "acquire", down = "acquire", post = "release", up = "release",
     signal = "release" },
@@ -278,6 +279,14 @@ end
 function args.callable(value, position, what)
   if args.is_callable(value) then return end
   usage("bad argument #%d to '%s' (function expected, got %s)", position, what, type(value))
+end
+
+--- Raises Usage unless a value is a whole number from 1 to a million.
+function args.count(value, position, what)
+  local ok, expected = checks.count(value)
+  if ok then return end
+  usage("bad argument #%d to '%s' (%s expected, got %s)", position, what, expected,
+    type(value) == "number" and tostring(value) or type(value))
 end
 
 --- Raises Usage unless a value is nil or a number of seconds.

@@ -137,11 +137,28 @@ end
 ---@return any ... the arguments of `started`
 function Group:start(fn, ...)
   args.callable(fn, 1, "start")
+  if core.scope_is_pool(self) then args.usage("a pool has no 'start': use 'spawn'") end
   if not self.is_open then args.usage("the group is closed") end
   return after_start(run_block(false, false, nil, nil, start_in, self, fn, ...))
 end
 
-Group.start = args.method(Group.start, "start", "group", { [core.scope_meta] = true })
+--- Spawns fn(item) for each item of a list, named as by task.map(). In a pool, waits for room
+--- before each.
+---@async
+---@param fn function
+---@param list any[]
+---@return septet.Task[] in the list's order
+function Group:map(fn, list)
+  args.callable(fn, 1, "map")
+  args.list(list, 2, "map")
+  local tasks = {}
+  for i = 1, #list do tasks[i] = core.scope_spawn_for(self, list[i], fn, list[i]) end
+  return tasks
+end
+
+for _, name in ipairs { "start", "map" } do
+  Group[name] = args.method(Group[name], name, "group", { [core.scope_meta] = true })
+end
 
 core.set_close_block(function(scope, err)
   if not core.scope_ends(scope) then return end
@@ -151,6 +168,12 @@ core.set_close_block(function(scope, err)
     leave(scope, nil, true)
   end
 end)
+
+-- The body of a pool's block.
+local function limited(scope, n, fn, ...)
+  core.scope_limit(scope, n)
+  return fn(scope, ...)
+end
 
 --- Calls fn(group, ...) and waits for every task spawned in the group. If one fails, the others are
 --- cancelled and all errors are raised together as an ErrorGroup. Without `fn`, returns a group to
@@ -163,6 +186,24 @@ function group.group(fn, ...)
   if fn == nil then return new_scope(true, false, nil, true) end
   args.callable(fn, 1, "group")
   return run_block(true, false, nil, leave, fn, ...)
+end
+
+--- Like group(), but at most `n` of its tasks are alive at once: its spawn() waits for room, which
+--- slows the caller down to the speed of the tasks.
+---@async
+---@param n integer at least 1
+---@param fn fun(pool: septet.Group, ...)|nil
+---@param ... any
+---@return any ... what fn returned
+function group.pool(n, fn, ...)
+  args.count(n, 1, "pool")
+  if fn == nil then
+    local scope = new_scope(true, false, nil, true)
+    core.scope_limit(scope, n)
+    return scope
+  end
+  args.callable(fn, 2, "pool")
+  return run_block(true, false, nil, leave, limited, n, fn, ...)
 end
 
 return group
