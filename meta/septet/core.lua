@@ -611,6 +611,13 @@ function core.fs_tail(path, from_end) end
 ---@return septet.Reader
 function core.io_open(path, max_line) end
 
+--- Returns the number of bytes that a reader of a regular file has left, or nil if that is not
+--- known: for other readers, and for what is no reader.
+---@async
+---@param reader any
+---@return integer|nil
+function core.io_rest(reader) end
+
 --- Returns a reader of standard input, or raises IoError.
 ---@param max_line integer bytes
 ---@return septet.Reader
@@ -742,8 +749,13 @@ function core.http_stream(session, options, headers, method, url, body, timeout,
 end
 
 --- Returns a body to write.
+---@param length integer|nil bytes of the body; nil: not known
 ---@return septet.Upload
-function core.http_upload() end
+function core.http_upload(length) end
+
+--- Has an error behind the head of a response get fn(lines) as `headers`.
+---@param fn fun(lines: string): septet.Headers
+function core.http_error_headers(fn) end
 
 --- Returns the URL to which a reference leads from a base, or nil and a word for the error.
 ---@param base string|nil

@@ -84,6 +84,10 @@ local Head = {}
 ---@return string
 function Head:lines() end
 
+--- Returns the raw header lines behind the body, "" if there are none so far.
+---@return string
+function Head:trailers() end
+
 --- Returns the number of the request.
 ---@return integer
 function Head:number() end

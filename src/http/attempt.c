@@ -89,6 +89,7 @@ static void note_outcome(struct spt_request *r)
         spt_timeouts_times(r, spt_loop_now(r->state.session->driver->loop));
     if (!r->state.easy)
         return;
+    r->failure.headed = r->state.easy->head.done;
     if (r->state.easy->head.status >= 200) { /* else it is an interim one, and no response came */
         t->status = r->state.easy->head.status;
         t->version = r->state.easy->head.version;

@@ -208,7 +208,8 @@ size_t spt_body_on_write(char *bytes, size_t size, size_t n, void *ud)
         count(easy, len);
         return spt_sink_discard(body, len) ? len : 0;
     }
-    bool is_plain = !easy->head.encoded && !easy->head.undone;
+    bool is_decoded = easy->head.encoded && !easy->request->manner.raw;
+    bool is_plain = !is_decoded && !easy->head.undone;
     int rc = is_plain || easy->decoding.begun ? SEPTET_OK : begin_body(easy);
     if (rc != SEPTET_OK)
         return refuse_packed(easy, rc);
@@ -252,7 +253,7 @@ bool spt_body_unpause(struct spt_request *r, bool next_turn, int *still)
     struct spt_response *t = r->response;
     bool in = t->body.paused &&
               (t->body.stopped ? next_turn : spt_request_available(r) <= r->high_water / 4);
-    bool out = t->upload_paused && (spt_upload_left(r->upload) > 0 || r->upload->ended);
+    bool out = t->upload_paused && (spt_upload_ready(r->upload) > 0 || r->upload->ended);
     if (in) {
         set_receive_paused(r, false);
         t->body.stopped = false;

@@ -137,7 +137,7 @@ static bool fail_unanswered(struct spt_request *r, CURLcode code)
     return true;
 }
 
-/* Fails a request if the server refused an expectation and the body cannot be sent again without
+/* Fails a request if the server refused an expectation and the request cannot be sent again without
  * it. libcurl skipped the body of that response to send the request again. Returns false if that is
  * not what happened. */
 static bool fail_refused(struct spt_request *r, CURLcode code)
@@ -146,7 +146,7 @@ static bool fail_refused(struct spt_request *r, CURLcode code)
     if (!r->state.easy->head.done ||
         !(r->state.easy->abort.no_resend || code == CURLE_SEND_FAIL_REWIND))
         return false;
-    snprintf(text, sizeof text, "the answer was %d, and the body cannot be made once more",
+    snprintf(text, sizeof text, "the answer was %d, and the request cannot be sent once more",
              r->state.easy->head.status);
     fail(r, "protocol", "rewind", text);
     return true;

@@ -176,10 +176,10 @@ static void begin_exchange(struct spt_easy *easy, uint64_t now_ns)
     spt_body_drop_decoder(easy);
     easy->head.done = easy->head.within = false;
     easy->head.status = easy->head.version = 0;
-    easy->request->response->head.len = 0;
+    easy->request->response->head.len = easy->request->response->trailers.len = 0;
     easy->ready = easy->sent.engaged = true;
     easy->sent.on_stream = easy->sent.unseen = false;
-    if (!spt_resend_is_idempotent(easy->request->method))
+    if (spt_resend_is_guarded(easy->request))
         easy->sent.written = spt_resend_bytes_written(easy);
 }
 
@@ -213,7 +213,7 @@ static void note_number(struct spt_easy *easy, bool is_new, struct spt_connectio
     const struct spt_poller *s = is_new ? spt_pollers_find(pollers, easy->connection.fd) : NULL;
     if (is_new)
         spt_connection_table_add(numbers, pollers, ends, easy->connection.fd);
-    easy->request->response->connection =
+    easy->request->response->peer.connection =
         s ? s->generation : spt_connection_table_find(numbers, pollers, ends);
 }
 

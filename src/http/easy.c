@@ -86,12 +86,12 @@ static bool has_body(const struct spt_request *r)
            strcmp(m, "PATCH") == 0;
 }
 
-/* Sets up a streamed upload. Its length is not known, so it is sent in chunks. */
+/* Sets up a streamed upload, which is sent in chunks if its length is not known. */
 static void set_upload(CURL *c, const struct spt_request *r)
 {
     curl_easy_setopt(c, CURLOPT_POSTFIELDS, NULL); /* left by an exchange without the body */
     curl_easy_setopt(c, CURLOPT_POST, 1L);
-    curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)-1);
+    curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->upload->length);
     curl_easy_setopt(c, CURLOPT_READFUNCTION, spt_body_on_read);
     curl_easy_setopt(c, CURLOPT_READDATA, r->state.easy);
     curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, spt_body_on_seek);
@@ -131,7 +131,7 @@ static void ask_for_http2(struct spt_easy *easy)
 {
     curl_easy_setopt(easy->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy->curl, CURLOPT_PIPEWAIT, 1L);
-    easy->verbose.listens = !spt_resend_is_idempotent(easy->request->method);
+    easy->verbose.listens = spt_resend_is_guarded(easy->request);
     if (!easy->verbose.listens)
         return;
 #if LIBCURL_VERSION_NUM >= 0x080300
@@ -169,6 +169,15 @@ static CURLcode set_addresses(struct spt_easy *easy, const struct spt_request *r
                              session->share.resolve, easy->curl);
 }
 
+/* Has the exchanges use new connections, which are closed behind them, and no earlier TLS session.
+ * HTTP/2 is not asked for, as its connections would be shared. */
+static void set_fresh(CURL *c)
+{
+    curl_easy_setopt(c, CURLOPT_FRESH_CONNECT, 1L);
+    curl_easy_setopt(c, CURLOPT_FORBID_REUSE, 1L);
+    curl_easy_setopt(c, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+}
+
 static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r)
 {
     CURL *c = easy->curl;
@@ -190,7 +199,9 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
         curl_easy_setopt(c, CURLOPT_RESOLVER_START_DATA, easy);
     }
     bool pauses = r->high_water && SPT_HAS_QUIRK(easy->driver->quirks, HTTP2_PAUSE);
-    if (r->connection && r->connection->http2 && !pauses)
+    if (r->manner.fresh)
+        set_fresh(c);
+    else if (r->connection && r->connection->http2 && !pauses)
         ask_for_http2(easy);
     return rc == CURLE_OK ? curl_easy_setopt(c, CURLOPT_URL, r->url) : rc;
 }

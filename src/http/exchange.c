@@ -57,7 +57,7 @@ static bool is_expectation(const char *line)
 /* Returns true if the exchange expected a 100, and its body can be sent again. */
 static bool may_drop_expect(const struct spt_exchange *e, const struct spt_request *r)
 {
-    if (e->without_expect || (r->upload && r->upload->dropped))
+    if (e->without_expect || r->manner.once || (r->upload && r->upload->dropped))
         return false;
     for (const struct curl_slist *l = spt_headers_list(r->headers, false); l; l = l->next)
         if (is_expectation(l->data))

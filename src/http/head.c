@@ -245,6 +245,25 @@ int spt_head_line(struct spt_head *head, struct spt_buf *buf, const char *line, 
     return rc == SEPTET_OK ? append_line(buf, "\r\n", line, len) : rc;
 }
 
+int spt_head_trailer(struct spt_head *head, struct spt_buf *buf, const char *line, size_t len)
+{
+    if (++head->lines > SPT_HEAD_LINES_MAX)
+        return SEPTET_ETOOBIG;
+    while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
+        len--;
+    if (len == 0)
+        return SEPTET_OK;
+    bool folded = is_blank_char(line[0]);
+    if (memchr(line, '\0', len) || (folded && buf->len == 0))
+        return fault(head, "header");
+    buf->max = SPT_HEAD_MAX;
+    while (folded && len > 0 && is_blank_char(line[0])) {
+        line++;
+        len--;
+    }
+    return append_line(buf, folded ? " " : "\r\n", line, len);
+}
+
 const char *spt_head_next(const struct spt_buf *lines, size_t *at, const char *name, size_t *len)
 {
     const size_t name_len = strlen(name);

@@ -17,7 +17,7 @@ enum spt_framing {
 };
 
 /* Reads the head of a response: its status line and header lines. A head overwrites an earlier,
- * interim one (1xx). Lines after the final head (trailers) are ignored until `done` is cleared. */
+ * interim one (1xx). Lines after the final head are ignored until `done` is cleared. */
 struct spt_head {
     unsigned lines;  /* number in all heads, limited against a flood */
     unsigned fields; /* number of header lines in this head, without folded ones */
@@ -57,5 +57,9 @@ const char *spt_head_list_next(const char **p, const char *end, size_t *len);
  *   "status_line": the head begins with no status line, or its status is not three digits
  *   "transfer_encoding": Transfer-Encoding is folded */
 int spt_head_line(struct spt_head *head, struct spt_buf *buf, const char *line, size_t len);
+
+/* Appends a line that came behind the body to `buf`, after a CRLF. The blank line at the end is
+ * left out. Returns like spt_head_line(), with "header" for a NUL and a folded first line. */
+int spt_head_trailer(struct spt_head *head, struct spt_buf *buf, const char *line, size_t len);
 
 #endif

@@ -3,6 +3,8 @@
 #ifndef SPT_HTTP_PHASE_H
 #define SPT_HTTP_PHASE_H
 
+#include <stdbool.h>
+
 /* The phases, each with the word by which errors and timeouts name it. */
 #define SPT_PHASE_MAP(XX)                                                                          \
     XX(QUEUED, "queue")                                                                            \
@@ -26,6 +28,7 @@ struct spt_failure {
     const char *code;   /* "dns", "connect", "timeout", ...; NULL if it did not fail */
     const char *reason; /* a finer word, such as "refused" or "first_byte"; may be NULL */
     enum spt_phase phase;
+    bool headed; /* the head of a final response had arrived */
     /* owned message, libcurl's or ours; NULL if there is none or memory was out */
     char *text;
 };

@@ -96,7 +96,7 @@ static bool note_response(struct spt_easy *easy)
         return false;
     if (SPT_SIGNAL_IS_WANTED(r, HEADERS) && !easy->exchange.follow)
         spt_signal(r, SPT_SIGNAL_HEADERS, t->head.data, t->head.len);
-    if (easy->exchange.follow || (r->follows_redirects && t->redirect_url)) {
+    if (easy->exchange.follow || (r->manner.follows_redirects && t->redirect_url)) {
         spt_timeouts_discard(r, spt_loop_now(easy->driver->loop));
         return true;
     }
@@ -145,7 +145,9 @@ size_t spt_receive_on_header(char *line, size_t size, size_t n, void *ud)
     if (easy->abort.code)
         return 0;
     spt_timeouts_note_bytes(r);
-    switch (spt_head_line(&easy->head, &r->response->head, line, size * n)) {
+    int rc = was_done ? spt_head_trailer(&easy->head, &r->response->trailers, line, size * n)
+                      : spt_head_line(&easy->head, &r->response->head, line, size * n);
+    switch (rc) {
     case SEPTET_OK:
         return note_line(easy, was_done) ? size * n : refuse(easy, "memory");
     case SEPTET_ETOOBIG:

@@ -81,6 +81,15 @@ struct spt_request_state {
     struct spt_signalled signalled; /* valid if it is watched */
 };
 
+/* In what a request differs from others. */
+struct spt_request_manner {
+    /* redirects have no body for the caller; only their completion is reported */
+    bool follows_redirects;
+    bool raw;   /* the body is not decoded, whatever its content codings */
+    bool once;  /* it is not sent again once the server may have seen any of it */
+    bool fresh; /* its connections are its own: new ones, which no other request uses */
+};
+
 /* One attempt. The caller owns the struct, which it zeroes before it fills it in. What the struct
  * borrows must stay valid until on_done, spt_attempt_cancel(), or a refusal by
  * spt_attempt_start(). */
@@ -101,8 +110,7 @@ struct spt_request {
     /* bytes of a streamed body held before the peer is paused (the high-water mark); if 0, the
      * body is gathered and available at the end */
     size_t high_water;
-    /* redirects have no body for the caller; only their completion is reported */
-    bool follows_redirects;
+    struct spt_request_manner manner;
 
     /* results, valid from on_done until reset or release; those of a streamed response from
      * on_progress on */

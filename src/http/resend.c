@@ -8,13 +8,19 @@
 #include "http/request.h"
 #include "http/state.h"
 
-bool spt_resend_is_idempotent(const char *method)
+/* Returns true if a method is idempotent (RFC 9110, 9.2.2). */
+static bool is_idempotent(const char *method)
 {
     static const char *const methods[] = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"};
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
         if (strcmp(method, methods[i]) == 0)
             return true;
     return false;
+}
+
+bool spt_resend_is_guarded(const struct spt_request *r)
+{
+    return r->manner.once || !is_idempotent(r->method);
 }
 
 long spt_resend_bytes_written(const struct spt_easy *easy)
@@ -37,7 +43,7 @@ bool spt_resend_is_spent(const struct spt_easy *easy)
     if (!easy->sent.engaged)
         return false;
     return easy->head.done ||
-           (!spt_resend_is_idempotent(easy->request->method) &&
+           (spt_resend_is_guarded(easy->request) &&
             spt_resend_bytes_written(easy) > easy->sent.written && !was_refused(easy));
 }
 

@@ -7,16 +7,18 @@
 #include <stdbool.h>
 
 struct spt_easy;
+struct spt_request;
 
-/* Returns true if a method is idempotent (RFC 9110, 9.2.2). */
-bool spt_resend_is_idempotent(const char *method);
+/* Returns true if the request must not be sent again once the server may have seen any of it: its
+ * method is not idempotent, or its caller says so. */
+bool spt_resend_is_guarded(const struct spt_request *request);
 
 /* Returns the number of bytes that libcurl has sent in all exchanges of the attempt, heads
  * included. */
 long spt_resend_bytes_written(const struct spt_easy *easy);
 
 /* Returns true if the current exchange must not be sent again. That holds if it was answered, or if
- * its method is not idempotent and the server may have seen any of it. */
+ * it is guarded and the server may have seen any of it. */
 bool spt_resend_is_spent(const struct spt_easy *easy);
 
 /* Returns true if libcurl is about to repeat an exchange that must not be repeated, and records

@@ -53,6 +53,7 @@ void spt_response_put(struct spt_response_pool *pool, struct spt_response *t)
         return;
     }
     free(t->redirect_url);
+    spt_buf_release(&t->trailers);
     *t = (struct spt_response){.head = emptied(&t->head), .body.buf = emptied(&t->body.buf)};
     spt_link_init(&t->links.pool);
     spt_list_push_front(&pool->unused, &t->links.pool);
@@ -96,6 +97,7 @@ void spt_response_free(struct spt_response *t)
         return;
     spt_buf_release(&t->head);
     spt_buf_release(&t->body.buf);
+    spt_buf_release(&t->trailers);
     free(t->redirect_url);
     free(t);
 }

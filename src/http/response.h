@@ -36,6 +36,7 @@ struct spt_stamps {
 struct spt_peer {
     char address[48];
     uint16_t port;
+    uint32_t connection; /* number of the connection among the host's sockets; 0: not known */
 };
 
 /* Where a response is queued, by the queue. */
@@ -56,9 +57,9 @@ struct spt_response {
     /* status line and header lines of the final response, with CRLF between them */
     struct spt_buf head;
     struct spt_sink body;
+    struct spt_buf trailers; /* header lines behind the body, with CRLF before each */
     struct spt_peer peer;
-    uint32_t connection; /* number of the connection among the host's sockets; 0: not known */
-    uint64_t sent;       /* bytes of the request's body that were sent */
+    uint64_t sent; /* bytes of the request's body that were sent */
     /* owned target of a redirect, as its Location says; NULL if it is none */
     char *redirect_url;
     struct spt_times times;

@@ -2,14 +2,13 @@
 /* Keeps the beginning of a streamed request body after it is sent, so that it can be sent again. */
 #include "http/upload.h"
 
-#include <stdint.h>
 #include <string.h>
 
 #include "septet/septet.h"
 
-void spt_upload_init(struct spt_upload *u)
+void spt_upload_init(struct spt_upload *u, int64_t length)
 {
-    *u = (struct spt_upload){0};
+    *u = (struct spt_upload){.length = length};
     spt_buf_init(&u->buf, SIZE_MAX / 2);
 }
 
@@ -32,13 +31,18 @@ static void drop_taken(struct spt_upload *u)
 
 int spt_upload_append(struct spt_upload *u, const char *bytes, size_t n)
 {
+    if (u->length >= 0 && n > (uint64_t)(u->length - u->appended))
+        return SEPTET_ETOOBIG;
     drop_taken(u);
-    return spt_buf_append(&u->buf, bytes, n) == SEPTET_OK ? SEPTET_OK : SEPTET_ENOMEM;
+    if (spt_buf_append(&u->buf, bytes, n) != SEPTET_OK)
+        return SEPTET_ENOMEM;
+    u->appended += (int64_t)n;
+    return SEPTET_OK;
 }
 
 size_t spt_upload_take(struct spt_upload *u, char *to, size_t size)
 {
-    size_t left = spt_upload_left(u), n = left < size ? left : size;
+    size_t left = spt_upload_ready(u), n = left < size ? left : size;
     if (n == 0)
         return 0;
     memcpy(to, u->buf.data + u->pos, n);

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 
@@ -13,15 +14,19 @@
 
 struct spt_upload {
     struct spt_buf buf;
-    size_t pos;   /* bytes of the buffer that were taken */
-    bool dropped; /* bytes before the buffer were freed */
-    bool ended;   /* no bytes follow those in the buffer */
+    size_t pos;       /* bytes of the buffer that were taken */
+    int64_t length;   /* bytes of the whole body; -1 if that is not known */
+    int64_t appended; /* bytes so far */
+    bool dropped;     /* bytes before the buffer were freed */
+    bool ended;       /* no bytes follow those in the buffer */
 };
 
-void spt_upload_init(struct spt_upload *u);
+/* Initialises a body of this length in bytes, which is -1 if it is not known. */
+void spt_upload_init(struct spt_upload *u, int64_t length);
 void spt_upload_release(struct spt_upload *u);
 
-/* Appends bytes. Returns SEPTET_OK or SEPTET_ENOMEM. */
+/* Appends bytes. Returns SEPTET_OK, SEPTET_ENOMEM, or SEPTET_ETOOBIG for more bytes than the body's
+ * length. */
 int spt_upload_append(struct spt_upload *u, const char *bytes, size_t n);
 
 /* Takes at most `size` bytes. Returns their number, 0 if there are none. */
@@ -30,10 +35,19 @@ size_t spt_upload_take(struct spt_upload *u, char *to, size_t size);
 /* Goes back to the first byte. Returns false if that was freed. */
 bool spt_upload_rewind(struct spt_upload *u);
 
-/* Returns the number of bytes that can be taken. */
+/* Returns the number of bytes that were not taken. */
 static inline size_t spt_upload_left(const struct spt_upload *u)
 {
     return u->buf.len - u->pos;
+}
+
+/* Returns the number of bytes that can be taken. The last byte of a body of known length is held
+ * back until the body has ended, so that no peer takes a body for whole that proves too long. */
+static inline size_t spt_upload_ready(const struct spt_upload *u)
+{
+    size_t left = spt_upload_left(u);
+    bool holds = !u->ended && left > 0 && u->appended == u->length;
+    return holds ? left - 1 : left;
 }
 
 #endif

@@ -192,6 +192,11 @@ static int start(struct spt_incoming *incoming)
 static const struct spt_incoming_type incoming_type = {
     .start = start, .try_now = try_now, .forget = forget, .free = free_input};
 
+struct spt_input *spt_input_of(struct spt_incoming *in)
+{
+    return in->type == &incoming_type ? SPT_OF(in, struct spt_input, in) : NULL;
+}
+
 /* --- opening --- */
 
 /* Opens the pipe again, which gives it private flags. If a pipe has several readers, it may be

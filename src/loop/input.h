@@ -40,6 +40,16 @@ struct spt_input {
 int spt_input_open(struct spt_input **out, struct spt_loop *loop, const char *path,
                    spt_incoming_fn *fn, void *ud);
 
+/* Returns the input that fills `in`, or NULL if that belongs to another kind of source. */
+struct spt_input *spt_input_of(struct spt_incoming *in);
+
+/* Returns true if no read is in flight, so that all bytes up to the descriptor's offset are
+ * buffered or were taken. */
+static inline bool spt_input_is_settled(const struct spt_input *input)
+{
+    return !input->in_pool;
+}
+
 /* Opens standard input through a duplicate descriptor. The flags that it shares with other
  * processes are left unchanged. Returns SEPTET_OK or SEPTET_ENOMEM; `error` is set if there is no
  * input. */

@@ -158,6 +158,7 @@ static const luaL_Reg functions[] = {{"io_open", l_open}, {NULL, NULL}};
 void spt_open_io_open(lua_State *L, struct spt_env *env)
 {
     spt_add_functions(L, env, functions);
+    spt_open_io_rest(L, env);
     lua_pushlightuserdata(L, env);
     struct standard_input *standard = lua_newuserdatauv(L, sizeof *standard, 0);
     *standard = (struct standard_input){.resource.release = release_stdin};

@@ -269,7 +269,7 @@ describe("H-9: no message has a password", function()
       params = function(u) http.get(URL, { params = { [u] = {} } }) end,
       header = function(u) http.get(URL, { headers = { [u] = "x" } }) end,
       form = function(u) http.post(URL, { form = { [u] = print } }) end,
-      multipart = function(u) http.post(URL, { multipart = { { name = u, data = print } } }) end,
+      multipart = function(u) http.post(URL, { multipart = { { name = u, data = {} } } }) end,
       ca_file = function(u) http.session { tls = { ca_file = u } } end,
       key_file = function(u) http.get(URL, { tls = { key_file = u } }) end,
       min_version = function(u) http.session { tls = { min_version = u } } end,

@@ -300,7 +300,7 @@ static void test_http_14_cancel_of_a_stream_about_to_go_on(void **state)
 static void test_http_14_cancel_of_an_upload_that_waits_for_its_source(void **state)
 {
     struct spt_upload upload;
-    spt_upload_init(&upload);
+    spt_upload_init(&upload, -1);
     struct fetch *f = fetch_prepare("/echo");
     f->request.method = "POST";
     f->request.upload = &upload;

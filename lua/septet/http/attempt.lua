@@ -24,7 +24,7 @@ local core_http, core_stream, setmetatable = core.http, core.http_stream, setmet
 ---@field session septet.Session
 ---@field method string
 ---@field url string
----@field body string|(fun(): string|nil)|nil
+---@field body string|septet.BodySource|nil
 ---@field multipart string|nil Content-Type that the body determines
 ---@field list string[] headers: {name, value, ...}
 ---@field headers userdata the same, checked
@@ -35,6 +35,8 @@ local core_http, core_stream, setmetatable = core.http, core.http_stream, setmet
 ---@field policy septet.RetryPolicy|nil
 ---@field streams boolean|nil true if the body is streamed
 ---@field insecure boolean|nil true if certificates are not checked
+---@field raw boolean|nil true if the body is not decoded
+---@field once boolean|nil true if it is not sent again
 ---@field deadline number|nil instant of the total timeout
 ---@field traced septet.Traced|nil what reports the request's signals and its end to its hooks
 ---@field number integer|nil of the request, once it may take several attempts
@@ -55,7 +57,8 @@ function Attempt.new(session, method, target, streams, deadline)
     headers = session.headers, list = session.list, core_options = session.core_options,
     without_credentials = session.without_credentials, redirects = session.redirects,
     redirect_headers = session.redirect_headers, policy = session.retries, streams = streams,
-    insecure = session.connection.insecure, deadline = deadline, resends = 0 }, Attempt)
+    insecure = session.connection.insecure, raw = session.connection.raw,
+    once = session.connection.once, deadline = deadline, resends = 0 }, Attempt)
 end
 
 --- Applies the options of the request.
@@ -81,7 +84,7 @@ function Attempt:override(request, what)
   if type(request.timeout) == "table" or request.max_body
     or connection_options.has_any(request) then
     local connection = connection_options.new(request, session.connection, what)
-    self.insecure = connection.insecure
+    self.insecure, self.raw, self.once = connection.insecure, connection.raw, connection.once
     self.core_options, self.without_credentials =
       connection_options.for_core(connection, times, request.max_body or session.max_body)
   end
@@ -90,7 +93,7 @@ function Attempt:override(request, what)
     self.redirect_headers = headers.named(request.redirect_headers, what)
   end
   if request.retries ~= nil then self.policy = retry.policy(request.retries, what) end
-  if type(self.body) == "function" then self.policy = nil end -- it cannot be made again
+  if type(self.body) == "table" then self.policy = nil end -- it cannot be made again
   return times.total
 end
 
@@ -152,13 +155,14 @@ end
 local function run_once(self)
   if self.session.pace then throttle(self) end
   local result
-  if type(self.body) == "function" then
+  if type(self.body) == "table" then
     local with = self.streams and upload.start_body or upload.with_body
-    result = with(self.body, function(body) return send(self, body) end)
+    result = with(self.body, self, function(body) return send(self, body) end)
   else
     result = send(self, self.body)
   end
   if not result.url then result.url = self.url end
+  if self.raw then result.raw = true end
   return setmetatable(result, self.streams and stream.meta or response.meta)
 end
 
@@ -174,7 +178,7 @@ end
 -- Returns the delay before the next attempt, or nil if there is none.
 local function retry_delay(self, attempts, result, err)
   local policy = self.policy
-  local delay = retry.wants(policy, self.method, result, err)
+  local delay = retry.wants(policy, self.method, result, err, self.once)
     and retry.delay(policy, attempts, result)
   local in_time = delay and not (self.deadline and core.now() + delay >= self.deadline)
   return in_time and self.session.budget.spend(self.url) and delay or nil
@@ -238,8 +242,8 @@ end
 ---@param result septet.Response
 ---@param number integer number of redirects, including this one
 function Attempt:redirect(result, number)
-  local target = redirect.target(self, result.redirect_url, number)
-  local method = redirect.method(self, result.status)
+  local target = redirect.target(self, result, number)
+  local method = redirect.method(self, result)
   if url.origin(target) ~= url.origin(self.url) then
     local named = self.redirect_headers
     keep_headers(self, function(name) return named[name] or redirect.is_public(name) end)

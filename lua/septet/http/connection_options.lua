@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Connection options of a session or request: TLS, proxy, Unix socket, digest credentials, cookies.
+-- Connection options of a session or request: TLS, proxy, Unix socket, digest credentials, cookies,
+-- and how its exchanges differ from others.
 local args = require "septet.internal.args"
 local auth = require "septet.http.auth"
 local core = require "septet.core"
@@ -135,6 +136,9 @@ local appliers = {
   { "cookies", function(made, value, base, what)
     made.no_cookies = check_cookies(value, base, what)
   end },
+  { "decode", function(made, value) made.raw = not value end },
+  { "resend", function(made, value) made.once = not value end },
+  { "fresh", function(made, value) made.fresh = value end },
   { "auth", function(made, value) made.user, made.password = auth.signer(value) end },
   { "tls", function(made, value)
     local tls = check_tls(value)

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Encodes tables of a script as text: query strings, forms, multipart bodies.
-local core = require "septet.core"
+-- Encodes tables of a script as text: query strings and forms.
 local args = require "septet.internal.args"
+local core = require "septet.core"
 
 local encode = {}
 
@@ -104,103 +104,6 @@ end
 ---@return string
 function encode.form(fields)
   return joined(fields, "form", plus)
-end
-
--- Quotes a name for Content-Disposition. Quotes and line ends are percent-encoded, as in browsers.
-local function quoted(text)
-  return '"' .. text:gsub('[\r\n"]', { ["\r"] = "%0D", ["\n"] = "%0A", ['"'] = "%22" }) .. '"'
-end
-
-local part_options = { name = "string", data = "string", filename = "string", type = "string" }
-
-local function part_text(part, i)
-  if type(part) ~= "table" then
-    args.usage("bad part %d of 'multipart' (table expected, got %s)", i, type(part))
-  end
-  args.options(part, part_options, "multipart")
-  if not (part.name and part.data) then
-    args.usage("bad part %d of 'multipart' (it needs a 'name' and 'data')", i)
-  end
-  local lines = { "Content-Disposition: form-data; name=" .. quoted(part.name) }
-  if part.filename then lines[1] = lines[1] .. "; filename=" .. quoted(part.filename) end
-  local kind = part.type or part.filename and "application/octet-stream"
-  if kind then
-    if kind:find("[\r\n]") then
-      args.usage("bad part %d of 'multipart' (a line's end in its type)", i)
-    end
-    lines[2] = "Content-Type: " .. kind
-  end
-  return table.concat(lines, "\r\n") .. "\r\n\r\n" .. part.data
-end
-
-local function occurs(boundary, texts)
-  for _, text in ipairs(texts) do
-    if text:find(boundary, 1, true) then return true end
-  end
-  return false
-end
-
--- Returns a boundary that occurs in none of the parts.
-local function new_boundary(texts)
-  local boundary
-  repeat
-    boundary = ("septet-%016x%016x"):format(math.random(0), math.random(0))
-  until not occurs(boundary, texts)
-  return boundary
-end
-
--- Returns the boundary in a Content-Type, or nil if there is none. Raises Usage if the type cannot
--- have one, or a receiver could not read it (RFC 2046, 5.1.1).
-local function named_boundary(kind)
-  local subtype, rest =
-    kind:match "^%s*[Mm][Uu][Ll][Tt][Ii][Pp][Aa][Rr][Tt]/([%w!#$&^_.+-]+)%s*(.*)$"
-  if not subtype or not (rest == "" or rest:find "^;") then
-    args.usage "bad header 'Content-Type' (a multipart/... type expected for a body by 'multipart')"
-  end
-  local found
-  while rest ~= "" do
-    local name, value, behind = rest:match '^;%s*([%w!#$&^_.+-]+)="([^"\\]*)"%s*(.*)$'
-    if not name then
-      name, value, behind = rest:match "^;%s*([%w!#$&^_.+-]+)=([^%s;\"]*)%s*(.*)$"
-    end
-    if not name and rest:find "^;%s*$" then return found end
-    if not name then
-      args.usage("bad header 'Content-Type' (parameters, as '; name=value', expected)")
-    end
-    if name:lower() == "boundary" then
-      if found or not value:find "^[%w'()+_,./:=? -]+$" or #value > 70 or value:find " $" then
-        args.usage("bad header 'Content-Type' (one boundary of 1 to 70 letters, digits and "
-          .. "\"'()+_,-./:=?\" expected)")
-      end
-      found = value
-    end
-    rest = behind
-  end
-  return found
-end
-
---- Returns a multipart body and its Content-Type: multipart/form-data, or the request's own type.
---- The boundary is the one of that type, or else a new one.
----@param parts {name: string, data: string, filename: string|nil, type: string|nil}[]
----@param own string|nil the request's own Content-Type
----@return string body
----@return string content_type
-function encode.multipart(parts, own)
-  local texts = {}
-  args.list_option(parts, "multipart", "request")
-  for i, part in ipairs(parts) do texts[i] = part_text(part, i) end
-  local boundary = own and named_boundary(own)
-  if boundary and occurs("--" .. boundary, texts) then
-    args.usage("bad header 'Content-Type' (its boundary occurs in a part)")
-  end
-  local kind = own or "multipart/form-data"
-  if not boundary then
-    boundary = new_boundary(texts)
-    kind = kind:gsub("[%s;]*$", "") .. "; boundary=" .. boundary
-  end
-  local out = {}
-  for i, text in ipairs(texts) do out[i] = "--" .. boundary .. "\r\n" .. text .. "\r\n" end
-  return table.concat(out) .. "--" .. boundary .. "--\r\n", kind
 end
 
 return encode

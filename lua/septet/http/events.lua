@@ -130,14 +130,12 @@ end
 local function check_response(response)
   local kind = response.headers["content-type"]
   if response.status ~= 200 then
-    local err = failure.new(response, "status", nil, "receive",
-      ("status %d"):format(response.status))
-    err.status = response.status
-    error(err, 0)
+    error(failure.new(response, "status", nil, "receive", ("status %d"):format(response.status),
+      response), 0)
   elseif not kind or not kind:lower():find "^text/event%-stream%f[;%s\0]" then
     error(failure.new(response, "protocol", "content_type", "receive", kind
       and ("the Content-Type is '%s', not 'text/event-stream'"):format(kind)
-      or "there is no Content-Type; 'text/event-stream' expected"), 0)
+      or "there is no Content-Type; 'text/event-stream' expected", response), 0)
   end
 end
 
@@ -165,7 +163,8 @@ local function read(self)
   if not self.parser and not connect(self) then return nil end
   local event = stream.next_event(self.response, self.parser)
   if event then return event end
-  error(failure.new(self.response, "partial", "ended", "receive", "the event stream ended"), 0)
+  error(failure.new(self.response, "partial", "ended", "receive", "the event stream ended",
+    self.response), 0)
 end
 
 -- Returns true if a failure is that of a connection, so that another one may succeed.

@@ -5,6 +5,51 @@ local args = require "septet.internal.args"
 
 local headers = {}
 
+-- Raises Usage unless a value can be sent: text, a number, a list of these, or false.
+local function check_value(name, value, what)
+  if value == false then return end
+  local fault
+  if type(value) == "table" then
+    fault = args.list_fault(value) or #value == 0 and "a list without a value"
+    for i, item in ipairs(value) do
+      if type(item) ~= "string" and type(item) ~= "number" then
+        fault = fault or ("item %d: string expected, got %s"):format(i, type(item))
+      end
+    end
+  elseif type(value) ~= "string" and type(value) ~= "number" then
+    fault = "string expected, got " .. type(value)
+  end
+  if fault then args.usage("bad header '%s' in '%s' (%s)", name, what, fault) end
+end
+
+-- Returns the names of a table of headers, in order. Raises Usage for what cannot be sent.
+local function names_of(given, what, has_host)
+  local names = {}
+  for name, value in pairs(given) do
+    if type(name) ~= "string" then
+      args.usage("bad header name in '%s' (string expected, got %s)", what, type(name))
+    end
+    check_value(name, value, what)
+    if value == false and name:lower() == "host" and not has_host then
+      args.usage("bad header '%s' in '%s' (each request has one: it cannot be removed)", name, what)
+    end
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
+-- Appends the lines of a header: one for each item of a list. Cookies are on one line, as servers
+-- read but one (RFC 6265, 5.4).
+local function append(list, name, value)
+  local items = type(value) == "table" and value or { value }
+  if name:lower() == "cookie" then items = { table.concat(items, "; ") } end
+  for _, item in ipairs(items) do
+    list[#list + 1] = name
+    list[#list + 1] = tostring(item)
+  end
+end
+
 -- Returns a list {name, value, ...} of headers from tables of names to values. Later tables replace
 -- earlier headers of the same name, and false removes one. The first table holds defaults. A Range
 -- counts encoded bytes, so it replaces a default Accept-Encoding by `identity`. The list's
@@ -12,23 +57,9 @@ local headers = {}
 function headers.list(what, ...)
   local order, by_name = {}, {}
   for i = 1, select("#", ...) do
-    local names = {}
-    for name, value in pairs((select(i, ...)) or {}) do
-      if type(name) ~= "string" then
-        args.usage("bad header name in '%s' (string expected, got %s)", what, type(name))
-      end
-      if type(value) ~= "string" and type(value) ~= "number" and value ~= false then
-        args.usage("bad header '%s' in '%s' (string expected, got %s)", name, what, type(value))
-      end
-      if value == false and name:lower() == "host" and not by_name.host then
-        args.usage("bad header '%s' in '%s' (each request has one: it cannot be removed)", name,
-          what)
-      end
-      names[#names + 1] = name
-    end
-    table.sort(names)
-    for _, name in ipairs(names) do
-      local key, value = name:lower(), (select(i, ...))[name]
+    local given = (select(i, ...)) or {}
+    for _, name in ipairs(names_of(given, what, by_name.host)) do
+      local key, value = name:lower(), given[name]
       if not by_name[key] then order[#order + 1] = key end
       by_name[key] = { name, value, is_default = i == 1 }
     end
@@ -40,24 +71,48 @@ function headers.list(what, ...)
   end
   for _, key in ipairs(order) do
     local name, value = by_name[key][1], by_name[key][2]
-    if value ~= false then
-      list[#list + 1] = name
-      list[#list + 1] = tostring(value)
-    end
+    if value ~= false then append(list, name, value) end
   end
   return list
 end
 
---- Returns the value in a list for a name in lower case, or nil.
-function headers.value(list, wanted)
+--- Returns a copy of a header's value, as the script may change its list.
+function headers.copy(value)
+  if type(value) ~= "table" then return value end
+  local copy = {}
+  for i, item in pairs(value) do copy[i] = item end
+  return copy
+end
+
+--- Returns a list {name, value, ...} as a table of names to values, or to lists of several.
+---@param list string[]
+---@return table<string, string|string[]>
+function headers.by_name(list)
+  local values = {}
   for i = 1, #list, 2 do
-    if list[i]:lower() == wanted then return list[i + 1] end
+    local name, value = list[i], list[i + 1]
+    local before = values[name]
+    if type(before) == "table" then
+      before[#before + 1] = value
+    else
+      values[name] = before and { before, value } or value
+    end
   end
+  return values
+end
+
+--- Returns the value in a list for a name in lower case, or nil if there is none, or several.
+function headers.value(list, wanted)
+  local found, n = nil, 0
+  for i = 1, #list, 2 do
+    if list[i]:lower() == wanted then found, n = list[i + 1], n + 1 end
+  end
+  return n == 1 and found or nil
 end
 
 --- Returns the value in a table of headers for a name in lower case, or nil. Raises Usage for
 --- several values, or false.
----@param given table<string, string|number|false>|nil
+---@param given table<string, string|string[]|number|false>|nil
 ---@param wanted string
 ---@param what string
 ---@return string|nil
@@ -65,7 +120,7 @@ function headers.own(given, wanted, what)
   local found
   for name, value in pairs(given or {}) do
     if type(name) == "string" and name:lower() == wanted then
-      if found ~= nil or value == false then
+      if found ~= nil or value == false or type(value) == "table" then
         args.usage("bad header '%s' in '%s' (one value that fits the body expected)", name,
           what)
       end

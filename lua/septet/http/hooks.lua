@@ -161,9 +161,7 @@ fields.dns_resolvehost_start, fields.dns_resolvehost_end = name_host, name_host
 fields.dns_cache_hit, fields.dns_cache_miss = name_host, name_host
 
 function fields.request_headers_sent(self, event)
-  event.headers = {}
-  local list = self.attempt.list
-  for i = 1, #list, 2 do event.headers[list[i]] = list[i + 1] end
+  event.headers = headers.by_name(self.attempt.list)
 end
 
 function fields.response_headers(_, event, text)
@@ -252,8 +250,7 @@ end
 local function begin(attempt, traced, watcher)
   local ctx, fn = {}, watcher.fns.request_start
   if fn then
-    local given = {}
-    for i = 1, #attempt.list, 2 do given[attempt.list[i]] = attempt.list[i + 1] end
+    local given = headers.by_name(attempt.list)
     core.hook(fn, ctx, { time = core.now(), method = url.public(attempt.method),
       url = url.public(attempt.url), headers = given, request = traced.id,
       insecure = attempt.insecure })

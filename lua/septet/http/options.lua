@@ -3,20 +3,23 @@
 local args = require "septet.internal.args"
 local encode = require "septet.http.encode"
 local headers = require "septet.http.headers"
+local multipart = require "septet.http.multipart"
+local source = require "septet.http.source"
 
 local options = {}
 
 --- Options of a request, over those of its session.
 ---@class septet.RequestOptions
----@field headers table<string, string|false>|nil false removes a header
+---@field headers table<string, string|string[]|false>|nil false removes a header
 ---@field params table|nil query: names to values or lists of values, or a list of {name, value}
 --- A string is sent as it is. A function is called for pieces, in a task of its own, until it
---- returns nil.
----@field body string|(fun(): string|nil)|nil
+--- returns nil. A reader is read so: one of septet.io, a streamed response.
+---@field body string|(fun(): string|nil)|septet.Reader|septet.StreamedResponse|nil
+---@field length integer|nil bytes of a `body` that is made as it is sent; chunks if not known
 ---@field form table|nil like `params`, sent as a form
 ---@field json any sent as JSON
 --- Sent as form data.
----@field multipart {name: string, data: string, filename: string|nil, type: string|nil}[]|nil
+---@field multipart septet.Part[]|nil
 ---@field auth septet.Auth|false|nil false: no credentials, even if the session has some
 ---@field timeout number|septet.Timeouts|nil
 ---@field max_body integer|nil
@@ -27,6 +30,9 @@ local options = {}
 ---@field tls septet.Tls|nil
 ---@field http2 boolean|"force"|nil
 ---@field cookies boolean|nil false: the session's are neither sent nor kept
+---@field decode boolean|nil false: the body as it came, whatever its content coding
+---@field resend boolean|nil false: never sent again once the server may have seen any of it
+---@field fresh boolean|nil true: on a connection of its own
 ---@field redirect_headers string[]|nil in place of the session's
 ---@field trace septet.TraceHooks|nil called after those of the session
 
@@ -35,20 +41,26 @@ options.checks = {
   headers = "table", params = "table", body = "body", form = "table", json = "any",
   multipart = "table", auth = "any", timeout = "timeout", max_body = "bytes", redirects = "any",
   retries = "any", proxy = "any", unix_socket = "any", tls = "table", http2 = "any",
-  cookies = "boolean", trace = "table", redirect_headers = "table",
+  cookies = "boolean", trace = "table", redirect_headers = "table", length = "bytes",
+  decode = "boolean", resend = "boolean", fresh = "boolean",
 }
 
 local bodies = {
-  body = function(value) return value end,
+  body = function(value, request)
+    if type(value) == "string" then return value end
+    return source.new(value, request.length)
+  end,
   form = function(value) return encode.form(value), "application/x-www-form-urlencoded" end,
   json = function(value) return require "septet.json".encode(value), "application/json" end,
-  multipart = encode.multipart, -- options.body() also passes the Content-Type
+  multipart = function(value, request, what)
+    return multipart.encode(value, headers.own(request.headers, "content-type", what))
+  end,
 }
 
 --- Returns the body that the options of a request ask for, and its Content-Type.
 ---@param request septet.RequestOptions
 ---@param what string the function's name, for messages
----@return string|function|nil body
+---@return string|septet.BodySource|nil body
 ---@return string|nil content_type
 function options.body(request, what)
   local given, value
@@ -60,10 +72,10 @@ function options.body(request, what)
       given, value = name, request[name]
     end
   end
-  if given == "multipart" then
-    return encode.multipart(value, headers.own(request.headers, "content-type", what))
+  if request.length and (given ~= "body" or type(value) == "string") then
+    args.usage("bad option 'length' to '%s' (only for a 'body' that is made as it is sent)", what)
   end
-  if given then return bodies[given](value) end
+  if given then return bodies[given](value, request, what) end
 end
 
 return options

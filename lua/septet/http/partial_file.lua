@@ -16,6 +16,8 @@ local STRONG = '^"[^"%c]*"$' -- a strong ETag
 ---@field kept integer those of them that an earlier save received
 ---@field address string digest of the URL, which may contain secrets
 ---@field resume boolean|nil true if a later save may resume
+---@field raw boolean|nil true if the file gets the body as it came
+---@field coding string|nil the coding that its bytes are left in
 ---@field validator string|nil what identifies the state of the body
 ---@field total integer|nil size of the whole, as far as it is known
 ---@field meta table|nil the meta file's contents; nil if there is none
@@ -33,9 +35,9 @@ local function is_encoded(headers)
 end
 
 -- Returns what identifies this state of the body: a strong ETag, or a date at least a minute before
--- the server's Date (RFC 9110, 8.8.2.2). Returns nil if there is none, or if the body is encoded.
-local function validator_of(headers)
-  if is_encoded(headers) then return nil end
+-- the server's Date (RFC 9110, 8.8.2.2). Returns nil if there is none, or if the body is decoded.
+local function validator_of(self, headers)
+  if is_encoded(headers) and not self.raw then return nil end
   local etag, modified, date = headers.etag, headers["last-modified"], headers.date
   if etag and etag:find(STRONG) then return etag end
   local since, now = modified and retry.date(modified), date and retry.date(date)
@@ -70,7 +72,7 @@ end
 -- Writes the meta file and closes it.
 local function write_meta(self, validator)
   self.meta_file:write(json.encode { address = self.address, validator = validator,
-    total = self.total })
+    total = self.total, coding = self.coding })
   self.meta_file:close()
 end
 
@@ -84,9 +86,9 @@ end
 -- Returns the validator of the part's contents if they can be resumed, else nil.
 local function known_validator(self)
   local meta = self.meta
-  if not (self.resume and self.size > 0 and meta and meta.address == self.address) then
-    return nil
-  end
+  local fits = self.resume and self.size > 0 and meta and meta.address == self.address
+    and (self.raw or meta.coding == nil)
+  if not fits then return nil end
   local text = meta.validator
   return type(text) == "string" and (text:find(STRONG) or retry.date(text)) and text or nil
 end
@@ -98,11 +100,12 @@ end
 ---@async
 ---@param path string
 ---@param resume boolean|nil
+---@param raw boolean|nil
 ---@return septet.PartialFile
-function PartialFile.open(path, resume)
+function PartialFile.open(path, resume, raw)
   local file, size, final = blocks.shield(core.file_open_part, path)
-  return setmetatable({ path = final .. ".part", file = file, size = size, resume = resume },
-    PartialFile)
+  return setmetatable({ path = final .. ".part", file = file, size = size, resume = resume,
+    raw = raw }, PartialFile)
 end
 
 --- Reads what the meta file says of the part, for a body at `address`.
@@ -113,6 +116,7 @@ function PartialFile:recall(address)
   self.meta = read_meta(self)
   self.validator = known_validator(self)
   self.total = self.validator and math.tointeger(self.meta.total) or nil
+  self.coding = self.validator and type(self.meta.coding) == "string" and self.meta.coding or nil
   self.kept = self.validator and self.size or 0
 end
 
@@ -126,7 +130,8 @@ end
 ---@async
 ---@param headers septet.Headers
 function PartialFile:start_over(headers)
-  self.validator = validator_of(headers)
+  self.validator = validator_of(self, headers)
+  self.coding = self.raw and is_encoded(headers) and headers["content-encoding"] or nil
   self.total = math.tointeger(headers["content-length"])
   local names = self.resume and self.validator
   if self.meta or names then open_meta(self) end
@@ -156,6 +161,12 @@ local function is_same(self, headers)
   return (headers[name] or self.validator) == self.validator
 end
 
+-- Returns true if a 206 has bytes of the part's coding. It need not repeat the header.
+local function has_coding(self, headers)
+  if not headers["content-encoding"] then return true end
+  return (is_encoded(headers) and headers["content-encoding"] or nil) == self.coding
+end
+
 -- Returns first and last byte of a Content-Range and the size, if known, or nil if it is malformed.
 local function range_of(headers)
   local first, last, total =
@@ -183,7 +194,9 @@ end
 ---@return integer|nil whole
 function PartialFile:continues(headers)
   local first, last, total = range_of(headers)
-  if first ~= self.size or is_encoded(headers) or not is_same(self, headers) then return nil end
+  if first ~= self.size or not (is_same(self, headers) and has_coding(self, headers)) then
+    return nil
+  end
   if self.total and last >= self.total then return nil end
   if total and not self.total then learn_total(self, total) end
   return last + 1, math.max(last + 1, self.total or 0, total or 0)

@@ -42,20 +42,21 @@ function redirect.is_of_body(name)
   return name:sub(1, 8) == "content-"
 end
 
-local function redirect_error(attempt, why, reason)
-  return failure.new(attempt, "redirect", reason, "receive", why)
+local function redirect_error(attempt, result, why, reason)
+  return failure.new(attempt, "redirect", reason, "receive", why, result)
 end
 
 -- Returns the target of a Location. The old fragment is kept unless there is a new one (RFC 9110,
 -- 10.2.2).
-local function resolve(attempt, location)
+local function resolve(attempt, result)
+  local location = result.redirect_url
   local target, why = core.http_resolve(attempt.url, location)
   if not target then
     local shown = url.public(location)
     if why == "scheme" then
-      error(redirect_error(attempt, ("redirected to '%s'"):format(shown), "denied"), 0)
+      error(redirect_error(attempt, result, ("redirected to '%s'"):format(shown), "denied"), 0)
     end
-    error(redirect_error(attempt,
+    error(redirect_error(attempt, result,
       ("redirected to '%s', an invalid URL: %s"):format(shown, why), "location"), 0)
   end
   return target:find("#", 1, true) and target or target .. (attempt.url:match "#.*" or "")
@@ -63,16 +64,17 @@ end
 
 --- Returns the URL of the next attempt. Raises HttpError{code="redirect"} if that is refused.
 ---@param attempt septet.Attempt
----@param location string
+---@param result septet.Response
 ---@param number integer number of redirects, including this one
 ---@return string
-function redirect.target(attempt, location, number)
+function redirect.target(attempt, result, number)
   if number > attempt.redirects then
-    error(redirect_error(attempt, ("more than %d redirects"):format(attempt.redirects), "limit"), 0)
+    error(redirect_error(attempt, result, ("more than %d redirects"):format(attempt.redirects),
+      "limit"), 0)
   end
-  local target = resolve(attempt, location)
+  local target = resolve(attempt, result)
   if attempt.url:match("^[Hh][Tt][Tt][Pp][Ss]:") and not target:match("^https:") then
-    error(redirect_error(attempt, "redirected from https to http", "denied"), 0)
+    error(redirect_error(attempt, result, "redirected from https to http", "denied"), 0)
   end
   return target
 end
@@ -80,12 +82,13 @@ end
 --- Returns the method of the next attempt. Raises HttpError{code="redirect"} if that needs the body
 --- of an iterator a second time.
 ---@param attempt septet.Attempt
----@param status integer
+---@param result septet.Response
 ---@return string
-function redirect.method(attempt, status)
-  local method = next_method(attempt.method, status)
-  if method == attempt.method and type(attempt.body) == "function" then
-    error(redirect_error(attempt, "the body cannot be made a second time", "not_rewindable"), 0)
+function redirect.method(attempt, result)
+  local method = next_method(attempt.method, result.status)
+  if method == attempt.method and type(attempt.body) == "table" then
+    error(redirect_error(attempt, result, "the body cannot be made a second time",
+      "not_rewindable"), 0)
   end
   return method
 end

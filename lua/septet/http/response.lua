@@ -4,6 +4,7 @@ local args = require "septet.internal.args"
 local core = require "septet.core"
 local failure = require "septet.http.failure"
 local links = require "septet.http.links"
+local response_headers = require "septet.http.response_headers"
 local text = require "septet.internal.text"
 local url = require "septet.http.url"
 
@@ -11,66 +12,7 @@ local response = {}
 
 local SHOWN = 200 -- bytes of the body in the message of raise_for_status()
 
---- Headers of a response, by name in any case. Several of one name are joined by ", ".
----@class septet.Headers
-local Headers = {}
-local function LINES() end -- the key of the header lines: no header has it, no script changes it
-
---- Returns all values of a header, in order.
----@param name string
----@return string[]
-function Headers:all(name)
-  local values = {}
-  for _, pair in ipairs(rawget(self, LINES)) do
-    if pair[1]:lower() == name:lower() then values[#values + 1] = pair[2] end
-  end
-  return values
-end
-
---- Iterates over names and values as they were received.
-function Headers:each()
-  local i, lines = 0, rawget(self, LINES)
-  return function()
-    i = i + 1
-    if lines[i] then return lines[i][1], lines[i][2] end
-  end
-end
-
-local headers_meta = {
-  __name = "septet.http.Headers",
-  __metatable = false,
-  __index = function(self, name)
-    local text_name = tostring(name)
-    local values = Headers.all(self, text_name)
-    if #values > 0 then return table.concat(values, ", ") end
-    local dashed = text_name:gsub("_", "-")
-    if dashed ~= text_name and #Headers.all(self, dashed) > 0 then
-      args.usage("there is no header '%s', did you mean ['%s']?", text_name, dashed:lower())
-    end
-    return Headers[name]
-  end,
-  __pairs = function(self) return Headers.each(self) end,
-}
-
--- Returns a line from `first` on, without trailing blanks. A pattern would search for the end after
--- each blank.
-local function cut(line, first)
-  local last = #line
-  while last >= first and (line:byte(last) == 32 or line:byte(last) == 9) do last = last - 1 end
-  return line:sub(first, last)
-end
-
---- Parses the status line and the header lines of a head.
----@param raw string
----@return septet.Headers
-function response.parse_headers(raw)
-  local lines = {}
-  for line in raw:gmatch("[^\r\n]+") do
-    local name, first = line:match("^([^:%s]+):[ \t]*()")
-    if name then lines[#lines + 1] = { name, cut(line, first) } end
-  end
-  return setmetatable({ [LINES] = lines }, headers_meta)
-end
+response.parse_headers = response_headers.parse
 
 --- A response to a request.
 ---@class septet.Response
@@ -88,12 +30,14 @@ end
 ---@field peer {address: string, port: integer}|nil the server or a proxy; nil on a unix socket
 ---@field history septet.Response[] responses that redirected here, first one first
 ---@field attempts integer number of attempts, including the one that gave this
+---@field trailers septet.Headers header lines that came behind the body
 local Response = { attempts = 1 }
 
 -- Fields that are made on first access.
 local lazy = {
   headers = function(self) return response.parse_headers(self.head:lines()) end,
   times = function(self) return self.head:times() end,
+  trailers = function(self) return response.parse_headers(self.head:trailers()) end,
   reason = function(self) return self.head:lines():match("^%S+ %d+ ?([^\r\n]*)") or "" end,
   version = function(self) return self.head:version() end,
   method = function(self) return self.head:method() end,
@@ -109,7 +53,7 @@ local lazy = {
 
 -- Fields that may be absent without being an error, and internal ones.
 local internal = { redirect_url = true, upload = true, stream = true, head = true, body = true,
-  history = true, trailers = true, status = true, url = true }
+  history = true, raw = true, status = true, url = true }
 
 -- Returns the set of field names that a script may read.
 local function names()
@@ -151,7 +95,16 @@ function Response:raise_for_status()
   error(core.error { kind = "HttpError", code = "status", status = self.status, url = shown,
     method = self.method,
     message = ("%s %s: status %d%s%s"):format(self.method, shown, self.status, reason, start),
-    attempts = self.attempts, response = self }, 0)
+    attempts = self.attempts, headers = self.head and response_headers.hidden(self.headers),
+    response = self }, 0)
+end
+
+-- Raises HttpError if the body is packed, as it was to be left as it came.
+local function check_decoded(self)
+  local coding = self.raw and self.headers["content-encoding"]
+  if not coding or coding == "" or coding:lower() == "identity" then return end
+  error(failure.new(self, "decode", "content_encoding", "receive",
+    ("the body is packed with '%s', and was left so by decode = false"):format(coding), self), 0)
 end
 
 --- Returns the body as UTF-8. Its charset is that of the byte order mark, or else `charset`, or
@@ -163,17 +116,19 @@ end
 function Response:text(charset, fallback)
   if charset ~= nil then args.string(charset, 1, "text") end
   if fallback ~= nil then args.string(fallback, 2, "text") end
+  check_decoded(self)
   charset = charset or text.charset(self.headers["content-type"])
   local decoded = text.decode(self.body, charset) or fallback and text.decode(self.body, fallback)
   if decoded then return decoded end
   error(failure.new(self, "decode", "charset", "receive",
-    ("the charset '%s' is not known"):format(charset)), 0)
+    ("the charset '%s' is not known"):format(charset), self), 0)
 end
 
 --- Returns the value of the JSON body, like json.decode(), whatever its Content-Type. Raises
 --- JsonError.
 ---@return any
 function Response:json()
+  check_decoded(self)
   return require "septet.json".decode(self.body)
 end
 
@@ -184,6 +139,5 @@ function Response:links()
   return links.of(self.headers:all "link", self.url)
 end
 
-args.methods(Headers, "headers", { [headers_meta] = true })
 args.methods(Response, "response", response.family)
 return response

@@ -90,20 +90,26 @@ function retry.policy(value, what)
   }
 end
 
+-- Returns true if the request failed before any byte of it was sent.
+local function is_unsent(err)
+  if err.code == "connect" or err.code == "dns" then return err.reason ~= "proxy" end
+  return err.code == "timeout" and err.reason == "connect"
+end
+
 -- Returns true if the request failed before any byte of a response, so that nothing of one is lost.
 local function is_transient(err)
-  if err.code == "connect" or err.code == "dns" then return err.reason ~= "proxy" end
-  if err.code == "timeout" then return err.reason == "connect" end
-  return err.code == "reset" and err.phase ~= "receive"
+  return is_unsent(err) or err.code == "reset" and err.phase ~= "receive"
 end
 
 --- Returns true if this outcome of an attempt is one to retry after.
 ---@param method string
 ---@param response septet.Response|nil
 ---@param err table|nil an HttpError
+---@param once boolean|nil true: only if nothing of the attempt was sent
 ---@return boolean
-function retry.wants(policy, method, response, err)
+function retry.wants(policy, method, response, err, once)
   if not policy.methods[method] then return false end
+  if once then return err ~= nil and is_unsent(err) end
   if err then return is_transient(err) end
   return policy.statuses[response.status] or false
 end

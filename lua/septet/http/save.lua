@@ -21,7 +21,7 @@ local BREAKS = { reset = true, partial = true, timeout = true } -- codes after w
 
 local own_options = { resume = "boolean", md5 = "string", sha1 = "string", sha256 = "string",
   sha512 = "string" }
-local bodies = { body = true, form = true, json = true, multipart = true }
+local bodies = { body = true, form = true, json = true, multipart = true, length = true }
 
 -- Checks of save's own options and of those of a request without a body.
 local checks = {}
@@ -39,6 +39,7 @@ for name, kind in pairs(own_options) do checks[name] = kind end
 ---@field request septet.RequestOptions of each request
 ---@field policy septet.RetryPolicy|nil
 ---@field address string the URL that the budget of retries counts for
+---@field once boolean|nil true if nothing may be requested again
 ---@field digest string|nil name of the expected digest
 ---@field expected string|nil its value
 ---@field deadline number|nil instant of the total timeout
@@ -79,9 +80,8 @@ local function pass_on(options)
 end
 
 local function refuse(response)
-  local err = failure.new(response, "status", nil, "receive", ("status %d"):format(response.status))
-  err.status = response.status
-  error(err, 0)
+  error(failure.new(response, "status", nil, "receive", ("status %d"):format(response.status),
+    response), 0)
 end
 
 -- Appends the body to the part, up to `stop` bytes in all. A 206 may bring less than requested. The
@@ -92,13 +92,13 @@ local function receive(part, response, stop, whole)
     if is_excess then piece = piece:sub(1, stop - part.size) end
     part:write(piece)
     if is_excess then
-      error(failure.new(response, "partial", "excess", "receive", "more bytes than its range has"),
-        0)
+      error(failure.new(response, "partial", "excess", "receive", "more bytes than its range has",
+        response), 0)
     end
   end
   if whole and part.size ~= whole then
     error(failure.new(response, "partial", "truncated", "receive",
-      ("%d of %d bytes"):format(part.size, whole)), 0)
+      ("%d of %d bytes"):format(part.size, whole), response), 0)
   end
 end
 
@@ -127,11 +127,18 @@ end
 
 -- Returns the delay before the next request, or nil if the transfer cannot resume after this error.
 local function retry_delay(job, err, breaks)
-  if not (job.policy and job.policy.methods.GET and job.part.validator) then return nil end
+  local may_resume = job.policy and job.policy.methods.GET and job.part.validator
+  if not may_resume or job.once then return nil end
   if not (core.is(err, "HttpError") and BREAKS[err.code]) then return nil end
   local delay = retry.delay(job.policy, breaks)
   if not delay or job.deadline and core.now() + delay >= job.deadline then return nil end
   return job.session.budget.spend(job.address) and delay or nil
+end
+
+-- Raises HttpError, as the part cannot be continued and the whole may not be requested.
+local function refuse_once(job)
+  error(failure.new({ url = job.address, method = "GET" }, "partial", "not_resumed", "receive",
+    "the server cannot continue the part, and nothing is sent again with resend = false"), 0)
 end
 
 -- Makes requests until the part is complete. If the server cannot resume, one request asks for the
@@ -144,6 +151,7 @@ local function persist(job)
     attempts = attempts + (has_count and result.attempts or 1)
     if has_count then result.attempts = attempts end
     if ok and result then return result end
+    if ok and job.once then refuse_once(job) end
     if ok then
       job.part:forget()
       job.session.budget.spent = job.session.budget.spent + 1
@@ -160,7 +168,7 @@ local function check_digest(job, response)
   local got = job.part.file:digest()
   if got == job.expected then return end
   local err = failure.new(response, "digest", job.digest, "receive",
-    ("its %s is %s, not %s"):format(job.digest, got, job.expected))
+    ("its %s is %s, not %s"):format(job.digest, got, job.expected), response)
   err.expected, err.got = job.expected, got
   error(err, 0)
 end
@@ -173,8 +181,8 @@ local function run(job)
   if job.digest then check_digest(job, response) end
   part:commit()
   return { status = response.status, url = response.url, headers = response.headers,
-    path = job.path, bytes = part.size, resumed = part.kept, attempts = response.attempts,
-    [job.digest or 1] = job.expected }
+    trailers = response.trailers, path = job.path, bytes = part.size, resumed = part.kept,
+    attempts = response.attempts, [job.digest or 1] = job.expected }
 end
 
 -- Returns true if a save that failed like this leaves nothing to resume: its digest is wrong, or
@@ -214,7 +222,11 @@ function save.run(session, target, path, options)
   if options.retries ~= nil then job.policy = retry.policy(options.retries, "save") end
   limit(job, options)
   job.address = encode.query(url.join(session.base_url, target), options.params or {})
-  local part = PartialFile.open(path, options.resume)
+  local raw, once = session.connection.raw, session.connection.once
+  if options.decode ~= nil then raw = not options.decode end
+  if options.resend ~= nil then once = not options.resend end
+  job.once = once
+  local part = PartialFile.open(path, options.resume, raw)
   local _ <close> = part.file
   job.part = part
   local ok, result = pcall(run, job)

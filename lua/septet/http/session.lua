@@ -28,7 +28,7 @@ local USER_AGENT = "septet/" .. core.versions():match("^Septet ([^,]+)")
 ---@field connection table connection options, as the core takes them
 ---@field headers userdata the checked header lines of `list`
 ---@field list string[] headers of requests without options: {name, value, ...}
----@field own_headers table<string, string|false> those of the session's options
+---@field own_headers table<string, string|string[]|false> those of the session's options
 ---@field defaults table<string, string>
 ---@field base_url string|nil
 ---@field redirects integer maximum number that is followed
@@ -51,7 +51,8 @@ local session_options = {
   max_body = "bytes", redirects = "any", retries = "any", headers = "table", auth = "any",
   trace = "table", cookies = "boolean", proxy = "any", unix_socket = "any", resolve = "table",
   tls = "table", http2 = "any", allow = "any", deny = "any",
-  resolver = "string", redirect_headers = "table",
+  resolver = "string", redirect_headers = "table", decode = "boolean", resend = "boolean",
+  fresh = "boolean",
 }
 
 --- Options of http.session(). The words after the last semicolon are the default.
@@ -65,9 +66,12 @@ local session_options = {
 ---@field max_body integer|nil bytes of a body after decoding; 64 MiB, none if streamed or saved
 ---@field redirects integer|false|nil maximum number that is followed; 10
 ---@field retries integer|septet.Retries|false|nil maximum number of retries of a request; 0
----@field headers table<string, string>|nil sent with each request
+---@field headers table<string, string|string[]>|nil sent with each request
 ---@field auth septet.Auth|nil sent with each request
 ---@field cookies boolean|nil keeps the cookies of responses and sends them back; false
+---@field decode boolean|nil false: bodies as they came, whatever their content coding; true
+---@field resend boolean|nil false: no request is sent again once the server may have seen it; true
+---@field fresh boolean|nil true: each request has a connection of its own; false
 ---@field proxy string|nil a URL: http, socks4, socks4a, socks5, socks5h; or "environment"; none
 ---@field unix_socket string|nil path to connect to in place of the URL's host
 ---@field resolve table<string, string>|nil addresses to use, by "host:port"
@@ -87,7 +91,7 @@ function session.new(options)
   local defaults = { ["User-Agent"] = USER_AGENT, ["Accept-Encoding"] = core.http_encodings() }
   local own = {} -- a copy, as the script may change its table
   own.Authorization = auth.header(options.auth, "session") or nil
-  for name, value in pairs(options.headers or {}) do own[name] = value end
+  for name, value in pairs(options.headers or {}) do own[name] = headers.copy(value) end
   local list = headers.list("session", defaults, own)
   local times, max_body = limits.timeouts(TIMEOUTS, options.timeout or {}), options.max_body
   local connection = connection_options.new(options, nil, "session")
@@ -122,7 +126,8 @@ function session.new(options)
     without_credentials = without_credentials,
   }, session_meta)
   -- The fast path of request.lua follows redirects, and neither retries nor waits for a rate.
-  self.plain = not (self.trace or self.base_url or self.pace or self.retries) and self.redirects > 0
+  self.plain = not (self.trace or self.base_url or self.pace or self.retries or connection.raw)
+    and self.redirects > 0
   return self
 end
 

@@ -3,8 +3,9 @@
 local args = require "septet.internal.args"
 local core = require "septet.core"
 local event_stream = require "septet.http.event_stream"
+local failure = require "septet.http.failure"
 local response = require "septet.http.response"
-local url = require "septet.http.url"
+local upload = require "septet.http.upload"
 
 local stream = {}
 
@@ -16,19 +17,17 @@ stream.MAX_EVENT = 1024 * 1024
 
 --- A response with its body still to come. It ends with the scope that requested it, or when it is
 --- closed. One task at a time may read it. Its fields are those of a Response. `body` waits for the
---- rest, and `times` is complete at the end.
+--- rest; `times` is complete and `trailers` is filled at the end.
 ---@class septet.StreamedResponse: septet.Response
 local Stream = {}
 
 -- Runs a waiting method of the core's stream. If the upload's iterator has failed, raises its
 -- error.
 local function wait_for(self, method, n)
-  local upload = self.upload
-  if not upload then return method(self.stream, n) end
+  if not self.upload then return method(self.stream, n) end
   local ok, result, more = core.try(method, self.stream, n)
   if ok then return result, more end
-  local failure = upload.failure
-  if failure then core.raise(failure[1], failure[2], "awaited at") end
+  upload.raise_failure(self.upload)
   core.raise(result, more)
 end
 
@@ -70,12 +69,8 @@ function Stream:chunks(n)
 end
 
 local function too_long(self, what, max)
-  local shown = url.public(self.url)
-  return core.error { kind = "HttpError", code = "body_too_large", reason = what,
-    phase = "receive", url = shown,
-    method = self.method, attempts = self.attempts,
-    message = ("%s %s: %s is longer than %d bytes"):format(self.method, shown,
-      what == "line" and "a line" or "an event", max) }
+  return failure.new(self, "body_too_large", what, "receive",
+    ("%s is longer than %d bytes"):format(what == "line" and "a line" or "an event", max), self)
 end
 
 --- Iterates over the lines of the body, without their ends (LF or CRLF); each step waits. Raises
@@ -151,6 +146,8 @@ Stream.json = made_of_body "json"
 --- Ends the request and drops what was not read. Does nothing if it has ended. Also called by
 --- `<close>`.
 function Stream:close()
+  local head = self.stream:head()
+  if head then self.head = head end -- with the trailers and the times so far
   self.stream:close()
   if self.upload then self.upload.task:cancel() end
 end
@@ -163,6 +160,9 @@ local lazy = {
     return rest
   end,
   times = function(self) return (self.stream:head() or self.head):times() end,
+  trailers = function(self)
+    return response.parse_headers((self.stream:head() or self.head):trailers())
+  end,
 }
 
 --- The metatable of streamed responses.

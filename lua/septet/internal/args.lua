@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Argument checks for the Lua modules. They raise Usage at the script's line.
 local core = require "septet.core"
+local readable = require "septet.internal.readable"
 
 local args = {}
 
@@ -43,7 +44,7 @@ local function distance(a, b)
 end
 
 local function nearest(word, spec)
-  local best, best_distance = nil, 4
+  local best, best_distance = nil, math.min(4, (#word + 3) // 2) -- of short words, fewer edits
   local names = {}
   for name in pairs(spec) do names[#names + 1] = name end
   table.sort(names)
@@ -209,7 +210,8 @@ local checks = {
     return math.type(v) == "integer" and v >= 0, "a whole number of bytes"
   end,
   body = function(v)
-    return type(v) == "string" or type(v) == "function", "a string or a function"
+    return type(v) == "string" or type(v) == "function" or readable.check(v),
+      "a string, a function or a reader"
   end,
   boolean = function(v) return type(v) == "boolean", "a boolean" end,
   string = function(v) return type(v) == "string", "a string" end,

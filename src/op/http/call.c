@@ -114,6 +114,7 @@ static void fill(struct spt_request *r, const struct spt_http_args *args)
     r->body_len = args->body_len;
     r->upload = args->upload ? &args->upload->upload : NULL;
     r->connection = &options->connection;
+    r->manner = options->manner;
     r->max_body = options->max_body;
     r->timeouts = &options->timeouts;
     r->deadline_ns = args->deadline_ns;
@@ -345,7 +346,7 @@ static uint32_t put_peer(struct spt_trace *tr, const struct spt_peer *peer)
 static uint32_t peer_text(struct spt_http_pool *pool, const struct spt_response *response)
 {
     struct spt_trace *tr = &pool->sched->trace;
-    uint32_t connection = response->connection;
+    uint32_t connection = response->peer.connection;
     struct peer_text *kept = &pool->peers[connection & (PEERS - 1)];
     if (connection && kept->connection == connection &&
         tr->texts.head - kept->head < SPT_TEXT_RING_SIZE / 4)
@@ -379,7 +380,7 @@ static void record(const struct spt_http_call *call)
         .sent = response->sent,
         .request = call->number.request,
         .resend = call->number.resend,
-        .connection = response->connection,
+        .connection = response->peer.connection,
         .peer = peer_text(call->pool, response),
         .place = call->place,
         .url = url_text(tr, r),

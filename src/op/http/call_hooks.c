@@ -75,7 +75,7 @@ static int signal_protected(lua_State *L)
 static void push_location(lua_State *L, const struct delivery *d)
 {
     const struct spt_request *r = d->request;
-    bool follows = r->follows_redirects && !r->failure.code && !d->end->cancelled;
+    bool follows = r->manner.follows_redirects && !r->failure.code && !d->end->cancelled;
     lua_pushstring(L, follows && r->response ? r->response->redirect_url : NULL);
 }
 

@@ -2,14 +2,19 @@
 /* Makes HttpErrors. Their text is safe to show. */
 #include "op/http/failure.h"
 
+#include <lauxlib.h>
 #include <string.h>
 
 #include "base/redact.h"
 #include "core/error.h"
 #include "http/request.h"
+#include "op/env.h"
+#include "op/http/openers.h"
 #include "op/http/text.h"
 
 enum { TEXT_SHOWN = 1024 }; /* bytes of a failure's text in an error */
+
+static const char headers_key; /* in the registry: the function of http_error_headers() */
 
 static const char *message_of(const struct spt_failure *failure)
 {
@@ -18,6 +23,20 @@ static const char *message_of(const struct spt_failure *failure)
     if (strcmp(failure->code, "memory") == 0)
         return "out of memory";
     return failure->reason ? failure->reason : failure->code;
+}
+
+void spt_http_failure_set_response(lua_State *L, int status, const char *lines, size_t len)
+{
+    luaL_checkstack(L, 4, NULL);
+    lua_pushinteger(L, status);
+    lua_setfield(L, -2, "status");
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &headers_key) != LUA_TFUNCTION) {
+        lua_pop(L, 1);
+        return;
+    }
+    lua_pushlstring(L, lines, len);
+    lua_call(L, 1, 1);
+    lua_setfield(L, -2, "headers");
 }
 
 void spt_http_failure_push(lua_State *L, const struct spt_request *r)
@@ -43,6 +62,9 @@ void spt_http_failure_push(lua_State *L, const struct spt_request *r)
     lua_setfield(L, -2, "text");
     lua_pushinteger(L, 1);
     lua_setfield(L, -2, "attempts");
+    if (failure->headed && r->response)
+        spt_http_failure_set_response(L, r->response->status, r->response->head.data,
+                                      r->response->head.len);
 }
 
 int spt_http_failure_raise(lua_State *L, const struct spt_request *r)
@@ -55,4 +77,20 @@ int spt_http_failure_raise_memory(lua_State *L, const char *method, const char *
 {
     const struct spt_request r = {.method = method, .url = url, .failure.code = "memory"};
     return spt_http_failure_raise(L, &r);
+}
+
+/* http_error_headers(fn): has an error behind the head of a response get fn(lines) as `headers`. */
+static int l_error_headers(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_settop(L, 1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &headers_key);
+    return 0;
+}
+
+static const luaL_Reg functions[] = {{"http_error_headers", l_error_headers}, {NULL, NULL}};
+
+void spt_open_http_failure(lua_State *L, struct spt_env *env)
+{
+    spt_add_functions(L, env, functions);
 }

@@ -4,15 +4,20 @@
 #define SPT_OP_HTTP_FAILURE_H
 
 #include <lua.h>
+#include <stddef.h>
 
 struct spt_request;
 
 #define SPT_HTTP_URL_MAX    1024 /* bytes of a URL in errors and traces */
 #define SPT_HTTP_METHOD_MAX 256  /* bytes of a method in errors and traces */
 
-/* Pushes the HttpError of a request that has failed. Of the request, only the method, the URL and
- * the failure are used. */
+/* Pushes the HttpError of a request that has failed. Of the request, only the method, the URL, the
+ * failure and, if that is behind a head, the response are used. */
 void spt_http_failure_push(lua_State *L, const struct spt_request *r);
+
+/* Sets the status and the headers of a response, from the lines of its head, in the error on top of
+ * the stack. */
+void spt_http_failure_set_response(lua_State *L, int status, const char *lines, size_t len);
 
 /* Like spt_http_failure_push(), but raises the error. */
 int spt_http_failure_raise(lua_State *L, const struct spt_request *r);

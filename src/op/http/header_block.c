@@ -23,8 +23,8 @@ struct head {
     char method[20]; /* truncated; no method in use is as long */
     bool reused, insecure;
     uint16_t peer_port;
-    size_t len, peer_len;
-    char lines[]; /* followed by the peer's address */
+    size_t len, peer_len, trailers_len;
+    char lines[]; /* followed by the peer's address and the trailers */
 };
 
 bool spt_header_block_is_insecure(const struct spt_request *r)
@@ -36,7 +36,8 @@ void spt_header_block_push(lua_State *L, const struct spt_request *r, uint32_t n
 {
     const struct spt_response *t = r->response;
     size_t peer_len = strlen(t->peer.address);
-    struct head *head = lua_newuserdatauv(L, sizeof *head + t->head.len + peer_len, 0);
+    size_t size = t->head.len + peer_len + t->trailers.len;
+    struct head *head = lua_newuserdatauv(L, sizeof *head + size, 0);
     head->times = t->times;
     head->number = number;
     head->version = t->version;
@@ -51,7 +52,17 @@ void spt_header_block_push(lua_State *L, const struct spt_request *r, uint32_t n
     head->peer_port = t->peer.port;
     head->peer_len = peer_len;
     memcpy(head->lines + head->len, t->peer.address, peer_len);
+    head->trailers_len = t->trailers.len;
+    if (t->trailers.len > 0)
+        memcpy(head->lines + head->len + peer_len, t->trailers.data, t->trailers.len);
     luaL_setmetatable(L, META);
+}
+
+const char *spt_header_block_lines(lua_State *L, int index, size_t *len)
+{
+    const struct head *head = lua_touserdata(L, index);
+    *len = head->len;
+    return head->lines;
 }
 
 /* head:lines(): returns the raw header lines, the status line first. */
@@ -59,6 +70,14 @@ static int l_head_lines(lua_State *L)
 {
     struct head *head = luaL_checkudata(L, 1, META);
     lua_pushlstring(L, head->lines, head->len);
+    return 1;
+}
+
+/* head:trailers(): returns the raw header lines behind the body, "" if there are none so far. */
+static int l_head_trailers(lua_State *L)
+{
+    struct head *head = luaL_checkudata(L, 1, META);
+    lua_pushlstring(L, head->lines + head->len + head->peer_len, head->trailers_len);
     return 1;
 }
 
@@ -117,13 +136,10 @@ static int l_head_number(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg methods[] = {{"number", l_head_number},
-                                   {"lines", l_head_lines},
-                                   {"times", l_head_times},
-                                   {"version", l_head_version},
-                                   {"method", l_head_method},
-                                   {"connection", l_head_connection},
-                                   {NULL, NULL}};
+static const luaL_Reg methods[] = {{"number", l_head_number},         {"lines", l_head_lines},
+                                   {"times", l_head_times},           {"trailers", l_head_trailers},
+                                   {"version", l_head_version},       {"method", l_head_method},
+                                   {"connection", l_head_connection}, {NULL, NULL}};
 
 void spt_open_http_header_block(lua_State *L, struct spt_env *env)
 {

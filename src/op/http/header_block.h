@@ -12,6 +12,9 @@ struct spt_request;
 /* Pushes the header block of a response to a request with this number, as a userdata. */
 void spt_header_block_push(lua_State *L, const struct spt_request *r, uint32_t number);
 
+/* Returns the lines of the header block at `index`, and their length in bytes. */
+const char *spt_header_block_lines(lua_State *L, int index, size_t *len);
+
 /* Returns true for an https request with certificate verification disabled. */
 bool spt_header_block_is_insecure(const struct spt_request *r);
 

@@ -23,7 +23,8 @@ static int l_options_gc(lua_State *L)
 /* http_options{...}: returns the options of requests. In seconds, nil for no timeout: connect,
  * first_byte, idle, queue. In bytes: max_body, nil for 64 MiB of a whole body. Of the connection:
  * proxy (a URL, or true for the environment's), unix_socket, ca_file, cert_file, key_file,
- * insecure, tls13, http2, no_cookies. For digest authentication: user and password. */
+ * insecure, tls13, http2, no_cookies. For digest authentication: user and password. As in struct
+ * spt_request_manner: raw, once, fresh. */
 static int l_options(lua_State *L)
 {
     luaL_checktype(L, 1, LUA_TTABLE);
@@ -35,6 +36,9 @@ static int l_options(lua_State *L)
         .timeouts.queue_ns = queue > 0 ? queue : 1, /* 0: start at once or fail */
         .max_body = MAX_BODY,
         .max_stream = SIZE_MAX,
+        .manner.raw = spt_fields_flag(L, "raw"),
+        .manner.once = spt_fields_flag(L, "once"),
+        .manner.fresh = spt_fields_flag(L, "fresh"),
     };
     if (lua_getfield(L, 1, "max_body") != LUA_TNIL)
         made.max_body = made.max_stream = (size_t)spt_fields_count(L, "max_body", 0);

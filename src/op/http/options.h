@@ -15,6 +15,7 @@ struct spt_http_options {
     struct spt_request_timeouts timeouts;
     size_t max_body;   /* maximum bytes of a whole body */
     size_t max_stream; /* maximum bytes of a streamed body */
+    struct spt_request_manner manner;
     struct spt_connection_options connection;
 };
 

@@ -132,7 +132,7 @@ static int l_http(lua_State *L)
     http->op.ref = call->ref;
     if (hooked)
         spt_http_call_hook(call, http, wanted);
-    call->request.follows_redirects = !no_follow;
+    call->request.manner.follows_redirects = !no_follow;
     call->request.events = &events;
     spt_http_call_set_place(L, call);
     return spt_op_wait(L, &http->op, false);
@@ -178,6 +178,7 @@ void spt_open_http(lua_State *L, struct spt_env *env)
     spt_open_http_session(L, env);
     spt_open_http_headers(L, env);
     spt_open_http_header_block(L, env);
+    spt_open_http_failure(L, env);
     spt_open_http_features(L, env);
     spt_open_http_url(L, env);
     spt_open_http_text(L, env);

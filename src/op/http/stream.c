@@ -145,6 +145,9 @@ static int open_push(septet_op *op, lua_State *L)
     spt_http_call_set_response(L, stream->call);
     lua_pushvalue(L, STREAM);
     lua_setfield(L, -2, "stream");
+    lua_getfield(L, -1, "head");
+    lua_setiuservalue(L, STREAM, SPT_STREAM_HEAD);
+    stream->status = stream->call->request.response->status;
     stream->opened = true;
     return 1;
 }
@@ -168,7 +171,7 @@ static const septet_op_type open_type = {
 static struct spt_stream *push_stream(lua_State *L, struct spt_env *env,
                                       const struct spt_http_args *args)
 {
-    struct spt_stream *stream = lua_newuserdatauv(L, sizeof *stream, SPT_HTTP_ARGS_KEPT);
+    struct spt_stream *stream = lua_newuserdatauv(L, sizeof *stream, SPT_STREAM_HEAD);
     *stream = (struct spt_stream){.resource.release = on_scope_end,
                                   .host_resource.release = on_host_end,
                                   .env = env,
@@ -193,7 +196,7 @@ static void attach(struct spt_stream *stream, struct spt_http_call *call,
     stream->room = whole ? SIZE_MAX / 2 : HIGH_WATER;
     call->request.high_water = stream->room;
     call->request.max_body = whole ? args->options->max_body : args->options->max_stream;
-    call->request.follows_redirects = !no_follow;
+    call->request.manner.follows_redirects = !no_follow;
     call->request.events = &events;
     spt_env_add(stream->env, &stream->host_resource);
     stream->scope = stream->env->sched->current->scope;

@@ -14,6 +14,7 @@
 #include "op/env.h"
 #include "op/http/call.h"
 #include "op/http/failure.h"
+#include "op/http/header_block.h"
 #include "op/http/openers.h"
 
 static const char *held_bytes(const struct spt_request *r)
@@ -105,6 +106,7 @@ static void read_cancel(septet_op *op)
     end_read(stream);
 }
 
+/* Raises HttpError for the stream at index 1, which was closed. */
 static int raise_closed(lua_State *L, const struct spt_stream *stream)
 {
     const struct spt_request r = {
@@ -114,7 +116,13 @@ static int raise_closed(lua_State *L, const struct spt_stream *stream)
                     .phase = SPT_PHASE_RECEIVING,
                     .text = (char *)"the response was closed"},
     };
-    return spt_http_failure_raise(L, &r);
+    spt_http_failure_push(L, &r);
+    lua_getiuservalue(L, 1, SPT_STREAM_HEAD);
+    lua_insert(L, -2);
+    size_t len;
+    const char *lines = spt_header_block_lines(L, -2, &len);
+    spt_http_failure_set_response(L, stream->status, lines, len);
+    return lua_error(L);
 }
 
 /* Pushes the buffered rest of a body that has ended, or raises its failure. */

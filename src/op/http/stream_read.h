@@ -8,12 +8,12 @@
 #include <stddef.h>
 
 #include "core/scope.h"
+#include "op/http/call.h"
 #include "septet/op.h"
 
 #define SPT_STREAM_META "septet.http.stream"
 
 struct spt_env;
-struct spt_http_call;
 struct spt_session_handle;
 
 enum spt_stream_reading {
@@ -34,12 +34,15 @@ struct spt_stream {
     /* kept alive by the user values, as are the next two */
     const struct spt_session_handle *handle;
     const char *method, *url;
+    int status;     /* of the response, once the head was returned */
     size_t room;    /* buffered bytes that pause the sender, unless a read needs more */
     size_t scanned; /* number of buffered bytes that contain no LF */
     bool ended;     /* the request has ended; buffered bytes may still be read */
     bool opened;    /* its head was returned */
     bool read;      /* a task reads: from the start of its wait until it has its bytes */
 };
+
+enum { SPT_STREAM_HEAD = SPT_HTTP_ARGS_KEPT + 1 }; /* user value: the head that was returned */
 
 struct spt_stream_op {
     septet_op op;

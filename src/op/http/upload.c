@@ -47,12 +47,14 @@ static struct spt_upload_handle *check(lua_State *L)
     return spt_check_self(L, "upload");
 }
 
-/* http_upload(): returns a body to write. */
+/* http_upload(length): returns a body to write, of `length` bytes or, if that is nil, of any
+ * number. */
 static int l_upload(lua_State *L)
 {
+    int64_t length = lua_isnoneornil(L, 1) ? -1 : (int64_t)spt_check_count(L, 1, 0);
     struct spt_upload_handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
     *handle = (struct spt_upload_handle){0};
-    spt_upload_init(&handle->upload);
+    spt_upload_init(&handle->upload, length);
     luaL_setmetatable(L, SPT_UPLOAD_META);
     return 1;
 }
@@ -69,8 +71,11 @@ static int l_write(lua_State *L)
     struct spt_upload_op *op =
         (struct spt_upload_op *)spt_op_new(L, spt_env(L)->sched, &upload_type);
     op->handle = handle;
-    if (!handle->ended && spt_upload_append(&handle->upload, bytes, len) != SEPTET_OK)
-        return luaL_error(L, "%s", septet_strerror(SEPTET_ENOMEM));
+    int rc = handle->ended ? SEPTET_OK : spt_upload_append(&handle->upload, bytes, len);
+    if (rc == SEPTET_ETOOBIG)
+        return spt_error_usage(L, "the upload is longer than its length");
+    if (rc != SEPTET_OK)
+        return luaL_error(L, "%s", septet_strerror(rc));
     if (handle->request)
         spt_attempt_resume(handle->request);
     return septet_op_await(L, &op->op);
