@@ -10,6 +10,7 @@
 ---@field net septet.net
 ---@field fs septet.fs
 ---@field url septet.url
+---@field hash septet.hash
 ---@field trace septet.trace
 ---@field testing septet.testing
 local septet = {}
@@ -18,7 +19,7 @@ local core = require "septet.core"
 
 -- The public modules. All others are private.
 local MODULES = { task = true, sync = true, http = true, json = true, io = true, fs = true,
-  net = true, url = true, trace = true, testing = true }
+  net = true, url = true, hash = true, trace = true, testing = true }
 
 --- Returns the versions of Septet and its libraries, in one line. With `more`, also the Lua
 --- features detected and the libcurl workarounds in use.

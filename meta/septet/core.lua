@@ -265,7 +265,7 @@ function core.trace_mark(name, value) end
 ---@param value number
 function core.trace_count(name, value) end
 
--- --- src/lua/json.c, src/lua/json_encode.c, src/lua/text.c, src/lua/digest.c ---
+-- --- src/lua/json.c, src/lua/json_encode.c, src/lua/text.c, src/lua/hash.c, src/lua/encoding.c ---
 
 --- Returns the value of a JSON text. Raises JsonError.
 ---@param text string
@@ -294,6 +294,56 @@ function core.text_decode(bytes, charset, unit, controls) end
 ---@param bytes string
 ---@return string
 function core.digest(name, bytes) end
+
+--- Returns a hash of nothing, or nil if OpenSSL does not offer the digest.
+---@param name string OpenSSL's name of the digest
+---@param key string|nil makes it an HMAC
+---@return septet.RawHash|nil
+function core.hash_new(name, key) end
+
+--- Waits for the digest of a file and returns its bytes. Returns nil if OpenSSL does not offer it.
+--- Raises IoError.
+---@async
+---@param name string OpenSSL's name of the digest
+---@param path string
+---@return string|nil
+function core.hash_file(name, path) end
+
+--- Returns n bytes that nothing can guess.
+---@param n integer up to 1 MiB
+---@return string
+function core.random_bytes(n) end
+
+--- Compares in a time that depends on the lengths only.
+---@param a string
+---@param b string
+---@return boolean
+function core.equal(a, b) end
+
+--- Returns the digits of bytes, with padding unless `for_url`.
+---@param bytes string
+---@param for_url boolean|nil
+---@return string
+function core.base64(bytes, for_url) end
+
+--- Returns the bytes, or nil and where the text is invalid.
+---@param text string
+---@param for_url boolean|nil
+---@param at_end boolean|nil there may be padding
+---@return string|nil
+---@return integer|nil
+function core.unbase64(text, for_url, at_end) end
+
+--- Returns two digits for each byte.
+---@param bytes string
+---@return string
+function core.hex(bytes) end
+
+--- Returns the bytes, or nil and where the text is invalid.
+---@param text string
+---@return string|nil
+---@return integer|nil
+function core.unhex(text) end
 
 -- --- src/op/sleep.c, src/op/wait_idle.c ---
 

@@ -15,4 +15,20 @@ static inline void spt_hex(char *out, const unsigned char *bytes, size_t n)
     }
 }
 
+/* Writes n / 2 bytes for n digits of either case. Returns n, or the offset of what is no digit or
+ * has no second one. */
+static inline size_t spt_unhex(unsigned char *out, const char *text, size_t n)
+{
+    unsigned byte = 0;
+    for (size_t i = 0; i < n; i++) {
+        const char c = text[i], low = (char)(c | 0x20);
+        if (!((c >= '0' && c <= '9') || (low >= 'a' && low <= 'f')) || (i % 2 == 0 && i + 1 == n))
+            return i;
+        byte = byte << 4 | (unsigned)(c <= '9' ? c - '0' : low - 'a' + 10);
+        if (i % 2)
+            out[i / 2] = (unsigned char)byte;
+    }
+    return n;
+}
+
 #endif

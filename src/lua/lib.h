@@ -43,8 +43,9 @@ void spt_open_errors(lua_State *L, struct spt_env *env);
 void spt_open_json(lua_State *L, struct spt_env *env);
 void spt_open_json_encode(lua_State *L, struct spt_env *env);
 
-/* digest.c: digests of strings. */
-void spt_open_digest(lua_State *L, struct spt_env *env);
+/* hash.c and encoding.c: digests of strings, and texts for bytes. */
+void spt_open_hash(lua_State *L, struct spt_env *env);
+void spt_open_encoding(lua_State *L, struct spt_env *env);
 
 /* text.c: converts bytes of any charset to UTF-8. */
 void spt_open_text(lua_State *L, struct spt_env *env);

@@ -30,6 +30,7 @@ void spt_open_stream_write(lua_State *L, struct spt_env *env);
 void spt_open_file(lua_State *L, struct spt_env *env);
 void spt_open_file_open(lua_State *L, struct spt_env *env);
 void spt_open_net(lua_State *L, struct spt_env *env);
+void spt_open_hash_file(lua_State *L, struct spt_env *env);
 void spt_open_fs(lua_State *L, struct spt_env *env);
 void spt_open_load(lua_State *L, struct spt_env *env);
 void spt_open_gate(lua_State *L, struct spt_env *env);

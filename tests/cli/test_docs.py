@@ -145,7 +145,7 @@ class Api(harness.Case):
         if type(value) == 'function' and not name:find '^_' then print(prefix .. name) end
       end
     end
-    for _, m in ipairs {'task', 'sync', 'http', 'json', 'io', 'fs', 'net', 'url', 'trace',
+    for _, m in ipairs {'task', 'sync', 'http', 'json', 'io', 'fs', 'net', 'url', 'hash', 'trace',
   'testing'} do
   list(m .. '.', require('septet.' .. m))
 end
@@ -162,6 +162,8 @@ end
         self.assertGreater(len(names), 30)
         self.assertIn("task.spawn", names)
         verbs = "get head post put patch delete options".split()
+        digests = re.search(r"^The digests are (.*?)\. MD5", api, re.M | re.S)[1]
+        verbs += re.findall(r"`(\w+)`", digests)
         missing = [
             n for n in names if n not in described and n.split(":")[-1].split(".")[-1] not in verbs
         ]
@@ -172,7 +174,7 @@ end
     def test_nothing_else_is_described(self):
         names = set(self.septet("-e", self.LIST).out.split())
         for name in re.findall(
-            r"^### `((?:task|sync|http|json|io|fs|net|url|trace|testing)\.\w+"
+            r"^### `((?:task|sync|http|json|io|fs|net|url|hash|trace|testing)\.\w+"
             r"|(?:session|reader):\w+)",
             read("docs/api.md"),
             re.M,

@@ -67,6 +67,16 @@ eq(url.same_origin("http://a", "http://a:80/"), true)
 eq(pcall(url.parse, "http://"), false)
 eq(url.decode(url.encode "a b"), "a b")
 """,
+    "hash": """
+eq(hash.sha256 "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+eq(hash.new("sha1"):update "a":update "b":hex(), hash.sha1 "ab")
+eq(hash.unbase64(hash.base64 "abcd"), "abcd")
+eq(hash.unhex(hash.hex "abcd"), "abcd")
+eq(#hash.hmac("md5", "key", "text", "raw"), 16)
+eq(#hash.random(9), 9) eq(hash.equal("a", "b"), false)
+eq(pcall(hash.unhex, "x"), false)
+eq(pcall(hash.file, dir .. "/none"), false)
+""",
     "http": """
 local s <close> = http.session {
   base_url = origin, retries = 1, rate = "1000/s", limit = 4, deny = { "10.0.0.0/8" },
@@ -120,7 +130,7 @@ REQUIRE = """
 local septet = require "septet"
 local task, sync, json = require "septet.task", require "septet.sync", require "septet.json"
 local http, sio = require "septet.http", require "septet.io"
-local url = require "septet.url"
+local url, hash = require "septet.url", require "septet.hash"
 local trace, testing = require "septet.trace", require "septet.testing"
 """
 

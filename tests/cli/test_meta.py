@@ -14,6 +14,7 @@ META = os.path.join(ROOT, "meta", "septet")
 CLASSES = {
     "septet.channel": "Channel", "septet.channel.sender": "Sender",
     "septet.completions": "Completions", "septet.event": "Event", "septet.future": "Future",
+    "septet.hash": "RawHash",
     "septet.http.head": "Head", "septet.http.home": "Home",
     "septet.http.session": "Pool", "septet.http.stream": "Stream", "septet.http.upload": "Upload",
     "septet.fs.tail": "TailHandle", "septet.fs.temp": "TempHandle",

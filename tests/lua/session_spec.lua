@@ -3,7 +3,7 @@
 -- credentials, time limits, redirects, retries and rates.
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task, http = require "septet.task", require "septet.http"
-local base64, retry = private "septet.internal.base64", private "septet.http.retry"
+local base64, retry = require "septet.hash".base64, private "septet.http.retry"
 local origin = require "origin"
 
 local URL, echo = origin.url, origin.echo

@@ -4,6 +4,7 @@ local task, sync, http = require "septet.task", require "septet.sync", require "
 local json, sio, trace = require "septet.json", require "septet.io", require "septet.trace"
 local net = require "septet.net"
 local testing, url = require "septet.testing", require "septet.url"
+local hash = require "septet.hash"
 local files, origin = require "files", require "origin"
 
 -- Functions that pass their surplus arguments on, or write them.
@@ -28,12 +29,17 @@ local TAKES = {
   net = { connect = 1, listen = 1 },
   url = { parse = 1, resolve = 2, build = 1, query = 2, encode = 2, decode = 2, normalize = 1,
     origin = 1, same_origin = 2 },
+  hash = { new = 2, digest = 3, hmac = 4, file = 3, hex = 1, unhex = 1, base64 = 1, unbase64 = 1,
+    base64url = 1, unbase64url = 1, random = 2, equal = 2, md5 = 2, sha1 = 2, sha224 = 2,
+    sha256 = 2, sha384 = 2, sha512 = 2, sha512_256 = 2, sha3_256 = 2, sha3_384 = 2, sha3_512 = 2,
+    blake2b = 2, blake2s = 2 },
   trace = { hooks = 1, subscribe = 2, record = 2, mark = 2, count = 2, lines = 2, export = 4,
     otlp = 1, ps = 1, histogram = 1 },
   testing = { advance = 1, wait_all_blocked = 0, busy = 1, autojump = 1, sequencer = 0 },
 }
 local MODULES = { task = task, sync = sync, http = http, json = json, io = sio, trace = trace,
-  testing = testing, url = url, net = net }
+  testing = testing, url = url, net = net,
+  hash = hash }
 
 -- What methods are called on, how it is made, and how many arguments each takes besides.
 local OBJECTS = {
@@ -62,6 +68,8 @@ local OBJECTS = {
       percentile = 1, buckets = 0, encode = 0 } },
   { function() return sio.stdin() end, {
     read_line = 0, read = 1, read_exactly = 1, read_all = 1, lines = 0, close = 0 } },
+  { function() return hash.new "md5" end,
+    { update = 1, hex = 0, raw = 0, base64 = 0, base64url = 0 } },
   { function() return url.parse "http://a/?b=1" end, { params = 0 } },
   { function() return url.query "a=1" end, { get = 1, all = 1, set = 2 } },
   { function() return net.listen {} end, { accept = 0, connections = 0, close = 0, serve = 1 } },

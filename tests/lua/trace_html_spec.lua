@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- septet.trace.html: the page as text. What it shows is tested in tests/browser.
 local private = debug.getregistry()["septet.require"] -- of private modules
-local base64 = private "septet.internal.base64"
+local base64 = require "septet.hash".base64
 local core = private "septet.core"
 local html = private "septet.trace.html"
 local model = private "septet.trace.model"

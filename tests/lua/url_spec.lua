@@ -211,6 +211,7 @@ describe("queries", function()
       local text = table.concat(bytes)
       equal(url.decode(url.encode(text)), text)
       equal(url.decode(url.encode(text, { plus = true }), { plus = true }), text)
+      equal(url.decode "a+b", "a+b")
       equal(url.query(url.query { [text] = text })[1], { text, text })
     end
     local large = ("%é "):rep(200000)

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Credentials of the option `auth`: the Authorization header, and what answers a digest challenge.
 local args = require "septet.internal.args"
-local base64 = require "septet.internal.base64"
+local base64 = require "septet.core".base64
 
 local auth = {}
 

@@ -2,6 +2,7 @@
 -- Argument checks for the Lua modules. They raise Usage at the script's line.
 local core = require "septet.core"
 local readable = require "septet.internal.readable"
+local other = require "septet.internal.names"
 
 local args = {}
 
@@ -55,6 +56,15 @@ local function nearest(word, spec)
     end
   end
   return best
+end
+
+--- Returns a hint at the known word that resembles an unknown one most, or "".
+---@param word string
+---@param known table<string, any>
+---@return string
+function args.hint(word, known)
+  local near = nearest(word, known)
+  return near and (", did you mean '%s'?"):format(near) or ""
 end
 
 -- Raises Usage for a surplus argument that is not nil, as it would have no effect. A generic `for`
@@ -112,51 +122,6 @@ function args.functions(module)
   return module
 end
 
--- Our names for functions of other libraries, by the module or kind of object.
-local NAMES = {
-  ["septet.task"] = { create_task = "spawn", go = "spawn", start = "spawn", run = "spawn",
-    all = "gather", any = "race", delay = "sleep", yield = "checkpoint", time = "now",
-    with_timeout = "timeout", nursery = "group",
-    scheduler = "spawn", wait_for = "timeout", interval = "every", await = "gather" },
-  ["septet.sync"] = { queue = "channel", Queue = "channel", mutex = "lock", Lock = "lock",
-    condition = "event", Event = "event", chan = "channel" },
-  ["septet.json"] = { parse = "decode", loads = "decode", load = "decode", stringify = "encode",
-    dumps = "encode", dump = "encode" },
-  ["septet.http"] = { fetch = "get", client = "session", Session = "session",
-    request = "session", download = "save", del = "delete" },
-  ["septet.io"] = { lines = "open", read = "open", write = "create" },
-  ["septet.url"] = { urljoin = "resolve", join = "resolve", urlparse = "parse", split = "parse",
-    format = "build", escape = "encode", quote = "encode", unescape = "decode", unquote = "decode",
-    canonical = "normalize", canonicalize = "normalize", urlencode = "query" },
-  url = { hostname = "host", username = "user", pathname = "path", search = "query",
-    hash = "fragment", protocol = "scheme", searchParams = "params", href = "tostring(u)" },
-  ["septet.net"] = { open = "connect", dial = "connect", tcp = "connect", socket = "connect",
-    bind = "listen", server = "listen", serve = "listen" },
-  ["septet.fs"] = { unlink = "remove", rm = "remove", rmtree = "remove", rmdir = "remove",
-    delete = "remove", makedirs = "mkdir", mkdirs = "mkdir", move = "rename", mv = "rename",
-    cp = "copy", readdir = "list", listdir = "list", scandir = "walk", find = "walk",
-    read_file = "read", write_file = "write", lstat = "stat", tmpfile = "temp_file",
-    mkdtemp = "temp_dir", tempdir = "temp_dir", lines = "tail" },
-  ["septet.trace"] = { on = "subscribe", print = "lines" },
-  ["septet.testing"] = { tick = "advance", sleep = "advance" },
-  task = { join = "await", wait = "await", get = "await", kill = "cancel", abort = "cancel",
-    state = "status" },
-  channel = { put = "send", push = "send", get = "recv", pop = "recv", receive = "recv" },
-  sender = { put = "send", push = "send" },
-  future = { resolve = "set", complete = "set", reject = "fail", get = "await", wait = "await" },
-  event = { signal = "set", fire = "set", notify = "set" },
-  semaphore = { wait = "acquire", down = "acquire", post = "release", up = "release",
-    signal = "release" },
-  lock = { lock = "acquire", unlock = "release" },
-  connection = { receive = "read", recv = "read", send = "write", getpeername = "peer",
-    getsockname = "local_address", settimeout = "set_timeout" },
-  server = { getsockname = "port", listen = "accept" },
-  group = { create_task = "spawn", start_soon = "spawn", go = "spawn", add = "spawn" },
-  response = { status_code = "status", code = "status", content = "body", data = "body",
-    elapsed = "times", is_success = "ok", raise = "raise_for_status" },
-  session = { fetch = "get", del = "delete", download = "save" },
-}
-
 --- Raises Usage for an unknown field, naming the one that may be meant. Returns nil if the key is
 --- not a name, or is one that Lua or a library may look for.
 ---@param what string
@@ -165,7 +130,7 @@ local NAMES = {
 ---@param lenient boolean|nil true: returns nil for a field that resembles none of them
 function args.no_field(what, key, fields, lenient)
   if type(key) ~= "string" or key:sub(1, 1) == "_" then return nil end
-  local near = NAMES[what] and NAMES[what][key] or nearest(key, fields)
+  local near = other.fields[what] and other.fields[what][key] or nearest(key, fields)
   if lenient and not near then return nil end
   usage("%s has no field '%s'%s", what, key, near and (", did you mean '%s'?"):format(near) or "")
 end
@@ -220,23 +185,9 @@ local checks = {
   any = function() return true end,
 }
 
--- Our options by their names in other libraries: a hint, and an option that the function must take
--- for the hint to apply.
-local OPTION_HINTS = {
-  data = { "'body', 'form' or 'json'", "body" }, query = { "'params'", "params" },
-  method = { "session:request(method, url, options)", "params" },
-  verify = { "tls = { insecure = true }", "tls" },
-  ssl = { "'tls'", "tls" }, insecure = { "tls = { insecure = true }", "tls" },
-  max_connections = { "'limit'", "limit" },
-  read = { "'idle' or 'first_byte'", "idle" }, max = { "'attempts'", "attempts" },
-  total_retries = { "'retries'", "retries" }, follow_redirects = { "'redirects'", "redirects" },
-  allow_redirects = { "'redirects'", "redirects" }, files = { "'multipart'", "multipart" },
-  concurrency = { "'limit'", "limit" }, [1] = { "'user' and 'password'", "password" },
-}
-
 -- Returns a hint for an unknown option, or "" if there is none.
 local function option_hint(name, spec)
-  local hint = OPTION_HINTS[name]
+  local hint = other.options[name]
   if hint and spec[hint[2]] then return (", did you mean %s?"):format(hint[1]) end
   local near = type(name) == "string" and nearest(name, spec)
   if near then return (", did you mean '%s'?"):format(near) end

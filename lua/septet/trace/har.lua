@@ -8,7 +8,7 @@
 --   _at                         the line that awaited it
 --
 -- Headers are there from level 3 on, bodies only if they were recorded.
-local base64 = require "septet.internal.base64"
+local base64 = require "septet.core".base64
 local quote = require "septet.trace.json_text".string
 local url_parts = require "septet.trace.url_parts"
 

@@ -2,7 +2,6 @@
 -- The report: one page of HTML with its style, its script and its data, which needs no network. All
 -- figures in it are of the whole trace, but of a long one the lanes hold a part.
 local core = require "septet.core"
-local base64 = require "septet.internal.base64"
 local columns = require "septet.trace.report.columns"
 local findings = require "septet.trace.findings"
 local stats = require "septet.trace.report.stats"
@@ -23,7 +22,7 @@ local function source_of(inline)
   local bytes = core.digest("sha256", inline):gsub("%x%x", function(hex)
     return string.char(tonumber(hex, 16))
   end)
-  return "sha256-" .. base64(bytes)
+  return "sha256-" .. core.base64(bytes)
 end
 
 local fixed = {

@@ -176,8 +176,9 @@ static int l_url_decode(lua_State *L)
     size_t len, bad;
     luaL_Buffer b;
     const char *text = spt_check_string(L, 1, &len);
+    bool plus = lua_toboolean(L, 2);
     char *out = luaL_buffinitsize(L, &b, len);
-    luaL_pushresultsize(&b, spt_percent_decode(out, text, len, lua_toboolean(L, 2), &bad));
+    luaL_pushresultsize(&b, spt_percent_decode(out, text, len, plus, &bad));
     if (bad == len)
         return 1;
     lua_pushinteger(L, (lua_Integer)bad + 1);
