@@ -737,6 +737,11 @@ function core.http_options(options) end
 ---@return string|nil bad_rule
 function core.http_session(options) end
 
+--- Returns an empty head of a request, or of the header lines after a chunked body.
+---@param trailers boolean|nil
+---@return septet.RequestHead
+function core.http_request_head(trailers) end
+
 --- Returns a home for streams: the innermost block that is open, or the running task.
 ---@return septet.Home
 function core.http_home() end

@@ -111,6 +111,27 @@ function Head:method() end
 ---@return integer|nil port
 function Head:connection() end
 
+--- The head of a request that a server receives.
+---@class septet.RequestHead
+local RequestHead = {}
+
+--- Takes bytes from a position on. Returns the position after those taken, and true if the head is
+--- complete; or nil and a word, if it is refused.
+---@param bytes string
+---@param at integer
+---@return integer|nil
+---@return boolean|string
+function RequestHead:feed(bytes, at) end
+
+--- Returns the lines so far, separated by CRLF. The first is that of the request.
+---@return string
+function RequestHead:lines() end
+
+--- Returns whether the body is chunked, and its length or nil.
+---@return boolean
+---@return integer|nil
+function RequestHead:framing() end
+
 --- A scope to which streams are moved that were opened in scopes below it.
 ---@class septet.Home
 local Home = {}

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "http/headers.h"
 #include "septet/septet.h"
 
 static bool is_blank_char(char c)
@@ -47,6 +48,37 @@ static bool read_status_line(struct spt_head *head, const char *line, size_t len
         status = status * 10 + (line[i] - '0');
     head->status = status;
     return i == from + 3 && (i == len || line[i] == ' ');
+}
+
+/* Reads "GET /path HTTP/1.1". Returns NULL, or a word for what is wrong. */
+static const char *read_request_line(struct spt_head *head, const char *line, size_t len)
+{
+    static const char version[] = " HTTP/1.1";
+    const size_t version_len = sizeof version - 1;
+    const char *blank = memchr(line, ' ', len), *end = line + len;
+    if (!blank || (size_t)(end - blank) < version_len + 2 ||
+        !spt_headers_is_token(line, (size_t)(blank - line)))
+        return "request_line";
+    const char *tail = end - version_len;
+    for (const char *p = blank + 1; p < tail; p++)
+        if ((unsigned char)*p <= ' ' || *p == 127)
+            return "request_line";
+    if (memcmp(tail, version, sizeof " HTTP/" - 1) != 0 || read_version(head, end - 3, 3) != 3)
+        return "request_line";
+    return end[-3] == '1' ? NULL : "version";
+}
+
+/* Returns true if the line is a header that a request may have: the name is a token right before
+ * the colon, and the value has no control character but tabs. */
+static bool is_strict_field(const char *line, size_t len)
+{
+    const char *colon = memchr(line, ':', len);
+    if (!colon || !spt_headers_is_token(line, (size_t)(colon - line)))
+        return false;
+    for (const char *p = colon + 1; p < line + len; p++)
+        if (((unsigned char)*p < ' ' && *p != '\t') || *p == 127)
+            return false;
+    return true;
 }
 
 /* Replaces each CR within a line by a space (RFC 9112, 2.2), so that no reader takes it for a line
@@ -184,8 +216,11 @@ static bool is_spaced(const char *line, size_t len)
 
 static int begin_head(struct spt_head *head, struct spt_buf *buf, const char *line, size_t len)
 {
-    if (!read_status_line(head, line, len))
-        return fault(head, "status_line");
+    const char *word = head->request                       ? read_request_line(head, line, len)
+                       : read_status_line(head, line, len) ? NULL
+                                                           : "status_line";
+    if (word)
+        return fault(head, word);
     head->begins = head->within = true;
     head->fields = 0;
     head->length = -1;
@@ -214,9 +249,14 @@ static int end_of_head(struct spt_head *head)
 {
     if (head->status == 101)
         return fault(head, "upgrade");
+    /* Two parties that frame a request by different headers take different bytes for the next one
+     * (RFC 9112, 6.1). */
+    if (head->request && head->transfer &&
+        (!head->chunked || head->undone || head->length >= 0 || head->version < 11))
+        return fault(head, "transfer_encoding");
     head->within = false;
     head->ended = true;
-    head->done = head->status >= 200;
+    head->done = head->request || head->status >= 200;
     return SEPTET_OK;
 }
 
@@ -236,9 +276,9 @@ int spt_head_line(struct spt_head *head, struct spt_buf *buf, const char *line, 
         return begin_head(head, buf, line, len);
     if (len == 0)
         return end_of_head(head);
-    if (is_blank_char(line[0]))
+    if (!head->request && is_blank_char(line[0]))
         return fold(head, buf, line, len);
-    if (is_spaced(line, len))
+    if (head->request ? !is_strict_field(line, len) : is_spaced(line, len))
         return fault(head, "header");
     head->fields++;
     int rc = read_framing(head, line, len);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The head of a response: its status line and header lines, as bytes in a buffer. */
+/* The head of a response or a request: its first line and header lines, as bytes in a buffer. */
 #ifndef SPT_HTTP_HEAD_H
 #define SPT_HTTP_HEAD_H
 
@@ -23,6 +23,7 @@ struct spt_head {
     unsigned fields; /* number of header lines in this head, without folded ones */
     int status;
     int version;       /* 10, 11 or 20 */
+    bool request;      /* the first line is that of a request; see request_head.h */
     bool begins;       /* the last line was a status line */
     bool within;       /* the head has its status line, and not yet its blank line */
     bool ended;        /* the last line was the blank line of a head */
@@ -55,7 +56,12 @@ const char *spt_head_list_next(const char **p, const char *end, size_t *len);
  *   "length": Content-Length is no number, has two that differ, or is folded
  *   "header": the first header line is folded, a line has a NUL, or blanks precede its colon
  *   "status_line": the head begins with no status line, or its status is not three digits
- *   "transfer_encoding": Transfer-Encoding is folded */
+ *   "transfer_encoding": Transfer-Encoding is folded
+ * Of requests, no line may be folded, names are tokens, and values have no control characters: else
+ * "header". Other words are:
+ *   "request_line": the first line is no method, target and version with one blank between them
+ *   "version": the version is not 1.0 or another 1.x
+ *   "transfer_encoding": it is not chunked alone, or stands beside a length or in HTTP/1.0 */
 int spt_head_line(struct spt_head *head, struct spt_buf *buf, const char *line, size_t len);
 
 /* Appends a line that came behind the body to `buf`, after a CRLF. The blank line at the end is

@@ -16,6 +16,7 @@ CLASSES = {
     "septet.completions": "Completions", "septet.event": "Event", "septet.future": "Future",
     "septet.hash": "RawHash",
     "septet.http.head": "Head", "septet.http.home": "Home",
+    "septet.http.request_head": "RequestHead",
     "septet.http.session": "Pool", "septet.http.stream": "Stream", "septet.http.upload": "Upload",
     "septet.fs.tail": "TailHandle", "septet.fs.temp": "TempHandle",
     "septet.fs.walker": "Walker", "septet.fs.watch": "WatchHandle",

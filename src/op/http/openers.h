@@ -13,6 +13,7 @@ void spt_open_http_session(lua_State *L, struct spt_env *env);
 void spt_open_http_headers(lua_State *L, struct spt_env *env);
 void spt_open_http_header_block(lua_State *L, struct spt_env *env);
 void spt_open_http_failure(lua_State *L, struct spt_env *env);
+void spt_open_http_request_head(lua_State *L, struct spt_env *env);
 void spt_open_http_features(lua_State *L, struct spt_env *env);
 void spt_open_http_url(lua_State *L, struct spt_env *env);
 void spt_open_http_stream(lua_State *L, struct spt_env *env, struct spt_http_pool *pool);

@@ -179,6 +179,7 @@ void spt_open_http(lua_State *L, struct spt_env *env)
     spt_open_http_headers(L, env);
     spt_open_http_header_block(L, env);
     spt_open_http_failure(L, env);
+    spt_open_http_request_head(L, env);
     spt_open_http_features(L, env);
     spt_open_http_url(L, env);
     spt_open_http_text(L, env);
