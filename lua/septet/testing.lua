@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- For tests of scripts: a clock that they control, and order among their tasks. Run them with
---- `septet --virtual-time`.
+--- For tests of scripts: a clock that they control, order among their tasks, and a server. Run those
+--- that control the clock with `septet --virtual-time`.
 ---@class septet.testing
 local testing = {}
 
@@ -59,6 +59,15 @@ function testing.sequencer()
     if n > 1 then core.wait_idle() end
     turn(n + 1):set()
   end
+end
+
+--- Serves HTTP/1.1 on a free port of 127.0.0.1: calls the handler for each request and sends what it
+--- returns. For tests and small tools. It is not meant for the internet. Raises IoError.
+---@param handler fun(request: septet.ServedRequest): any
+---@param options septet.ServeOptions|nil
+---@return septet.TestServer
+function testing.serve(handler, options)
+  return require "septet.testing.server".new(handler, options)
 end
 
 return args.module(testing, "septet.testing")
