@@ -28,6 +28,9 @@ function Connection:shutdown() end
 ---@param seconds number|nil
 function Connection:set_timeout(seconds) end
 
+--- Closes the connection at once. Over TCP the peer gets a RST.
+function Connection:reset() end
+
 --- Waits for the next line. Raises IoError, also for a line over `max_line`, which `read` can still
 --- take.
 ---@async

@@ -4,6 +4,7 @@
 
 #include <lauxlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/list.h"
 #include "core/check.h"
@@ -113,9 +114,24 @@ static int l_set_timeout(lua_State *L)
     return 0;
 }
 
+/* connection:reset(): closes the connection at once. Over TCP the peer gets a RST: its next read
+ * raises ECONNRESET, once it has read what came before. */
+static int l_reset(lua_State *L)
+{
+    spt_check_most(L, 1);
+    struct spt_reader *reader = spt_reader_check_open(L);
+    const struct spt_stream *stream = spt_stream_handle_stream(lua_touserdata(L, 1));
+    const struct linger at_once = {.l_onoff = 1};
+    if (stream) /* a unix socket ignores it */
+        setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    spt_reader_close(reader);
+    return 0;
+}
+
 void spt_open_net_connection(lua_State *L, struct spt_env *env)
 {
-    static const luaL_Reg methods[] = {{"set_timeout", l_set_timeout}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"set_timeout", l_set_timeout}, {"reset", l_reset}, {NULL, NULL}};
     spt_new_type(L, env, SPT_CONNECTION_META, methods);
     spt_add_methods(L, env, SPT_CONNECTION_META, spt_stream_handle_methods);
     spt_add_methods(L, env, SPT_CONNECTION_META, spt_reader_methods);
