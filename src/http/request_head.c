@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Cuts bytes into lines, whose ends must be CRLF, for the parser of heads. */
+/* Cuts bytes into lines, which must end with CRLF, for the parser of heads. */
 #include "http/request_head.h"
 
 #include <string.h>

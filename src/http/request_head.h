@@ -13,7 +13,7 @@
 struct spt_request_head {
     struct spt_head head;
     struct spt_buf lines; /* those of the head, without their ends, separated by CRLF */
-    struct spt_buf line;  /* bytes of a line whose end has not come */
+    struct spt_buf line;  /* bytes of a line that has not ended */
     size_t bytes;         /* number of all that were taken */
 };
 
