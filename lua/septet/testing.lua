@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- For tests of scripts: a clock that they control, order among their tasks, and a server. Run those
---- that control the clock with `septet --virtual-time`.
+--- For tests of scripts: a clock that they control, order among their tasks, and a server. Run
+--- those that control the clock with `septet --virtual-time`.
 ---@class septet.testing
 local testing = {}
 
@@ -61,8 +61,8 @@ function testing.sequencer()
   end
 end
 
---- Serves HTTP/1.1 on a free port of 127.0.0.1: calls the handler for each request and sends what it
---- returns. For tests and small tools. It is not meant for the internet. Raises IoError.
+--- Serves HTTP/1.1 on a free port of 127.0.0.1: calls the handler for each request and sends what
+--- it returns. For tests and small tools. It is not meant for the internet. Raises IoError.
 ---@param handler fun(request: septet.ServedRequest): any
 ---@param options septet.ServeOptions|nil
 ---@return septet.TestServer

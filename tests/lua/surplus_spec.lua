@@ -35,7 +35,7 @@ local TAKES = {
     blake2b = 2, blake2s = 2 },
   trace = { hooks = 1, subscribe = 2, record = 2, mark = 2, count = 2, lines = 2, export = 4,
     otlp = 1, ps = 1, histogram = 1 },
-  testing = { advance = 1, wait_all_blocked = 0, busy = 1, autojump = 1, sequencer = 0 },
+  testing = { serve = 2, advance = 1, wait_all_blocked = 0, busy = 1, autojump = 1, sequencer = 0 },
 }
 local MODULES = { task = task, sync = sync, http = http, json = json, io = sio, trace = trace,
   testing = testing, url = url, net = net,
@@ -75,10 +75,11 @@ local OBJECTS = {
   { function() return net.listen {} end, { accept = 0, connections = 0, close = 0, serve = 1 } },
   { function() return net.connect { host = "127.0.0.1", port = net.listen({}).port } end, {
     read_line = 0, read = 1, read_exactly = 1, read_all = 1, lines = 0, shutdown = 0,
-    set_timeout = 1, close = 0 } },
+    set_timeout = 1, reset = 0, close = 0 } },
   { function() return http.session() end,
     { close = 0, stats = 0, request = 3, stream = 3, save = 3, events = 2, get = 2, head = 2,
     post = 2, put = 2, patch = 2, delete = 2, options = 2 } },
+  { function() return testing.serve(print) end, { wait = 1, close = 0 } },
   { function() return http.session():events(origin.url) end, { close = 0 } },
   { function() return http.get(origin.url .. "/bytes/1") end,
     { raise_for_status = 0, json = 0, text = 2 } },

@@ -2,6 +2,7 @@
 -- Responses of a server for tests: what a handler returned, checked and written.
 local args = require "septet.internal.args"
 local core = require "septet.core"
+local events = require "septet.testing.events"
 
 local answer = {}
 
@@ -34,7 +35,8 @@ local REASONS = {
 ---@field trailers table<string, string>|nil after a body in chunks
 ---@field redirect string|nil the Location; status 302 by default
 ---@field delay number|nil seconds before the response
----@field close boolean|nil true: closes the connection afterwards, without a response if that is all
+--- true: closes the connection afterwards, without a response if that is all.
+---@field close boolean|nil
 ---@field reset boolean|nil true: likewise, by a RST
 ---@field raw string|(string|number)[]|nil bytes in place of a response; numbers are seconds to wait
 
@@ -62,57 +64,6 @@ local function check_raw(raw)
     end
   end
   return raw
-end
-
--- --- events ---
-
-local function check_field(value, name)
-  local text = tostring(value)
-  if text:find "[\r\n%z]" then
-    args.usage("bad '%s' of an event in '%s' (no line break and no NUL expected)", name, WHAT)
-  end
-  return ("%s: %s\n"):format(name, text)
-end
-
--- Returns an event as it is sent.
-local function event_text(event)
-  if type(event) == "string" then event = { data = event } end
-  if type(event) ~= "table" then
-    args.usage("bad event in '%s' (a string or a table expected, got %s)", WHAT, type(event))
-  end
-  local lines = {}
-  local function add_lines(name, text)
-    for line in (tostring(text):gsub("\r\n?", "\n") .. "\n"):gmatch "([^\n]*)\n" do
-      lines[#lines + 1] = ("%s: %s\n"):format(name, line)
-    end
-  end
-  if event.comment then add_lines("", event.comment) end
-  if event.type then lines[#lines + 1] = check_field(event.type, "event") end
-  if event.id then lines[#lines + 1] = check_field(event.id, "id") end
-  if event.retry then
-    lines[#lines + 1] = ("retry: %d\n"):format(math.ceil(event.retry * 1000))
-  end
-  if event.data then add_lines("data", event.data) end
-  return table.concat(lines) .. "\n"
-end
-
--- Returns a body that gives the events of a callable or a list.
-local function events_body(events)
-  local next_event, at = events, 0
-  if not args.is_callable(events) then
-    if type(events) ~= "table" then
-      args.usage("bad 'events' in '%s' (a function or a list expected, got %s)", WHAT,
-        type(events))
-    end
-    next_event = function()
-      at = at + 1
-      return events[at]
-    end
-  end
-  return function()
-    local event = next_event()
-    return event ~= nil and event_text(event) or nil
-  end, type(events) ~= "function" and events or nil
 end
 
 -- --- heads ---
@@ -155,7 +106,6 @@ end
 
 local function head_text(status, reason, list)
   reason = reason or REASONS[status] or ""
-  if reason:find "%c" then args.usage("bad 'reason' in '%s' (a control character in it)", WHAT) end
   local lines = { ("HTTP/1.1 %d %s"):format(status, reason) }
   for i = 1, #list, 2 do lines[#lines + 1] = list[i] .. ": " .. list[i + 1] end
   lines[#lines + 1] = "\r\n"
@@ -187,6 +137,7 @@ end
 ---@field raw (string|number)[]|nil
 ---@field close boolean|nil
 ---@field reset boolean|nil
+---@field begun boolean|nil true once something may have been sent
 
 local function take_length(headers)
   local length
@@ -214,7 +165,7 @@ local function body_of(given)
   if given.json ~= nil then
     return require "septet.json".encode(given.json), "application/json"
   elseif given.events ~= nil then
-    local body, closes = events_body(given.events)
+    local body, closes = events.body(given.events, WHAT)
     return body, "text/event-stream", closes
   end
   local body = given.body
@@ -248,6 +199,9 @@ function answer.check(given)
   if made.raw or fault and not is_response then return made end
   made.status = check_status(given.status or given.redirect and 302 or 200)
   made.reason = given.reason
+  if made.reason and made.reason:find "%c" then
+    args.usage("bad 'reason' in '%s' (a control character in it)", WHAT)
+  end
   local headers, kind
   headers, made.length = take_length(given.headers)
   made.body, kind, made.closes = body_of(given)
@@ -307,7 +261,7 @@ end
 
 --- Writes the response to a request. Returns true if the connection can be used again.
 ---@async
----@param writer septet.Connection
+---@param writer septet.Link
 ---@param request {method: string, version: string} what of the request decides the framing
 ---@param made septet.CheckedAnswer
 ---@param keep boolean whether the client and the server keep the connection
@@ -335,6 +289,7 @@ function answer.write(writer, request, made, keep)
     if keep and request.version == "1.0" then add("Connection", "keep-alive") end
   end
   local head = head_text(made.status, made.reason, list)
+  made.begun = true
   if empty or request.method == "HEAD" then
     writer:write(head)
   elseif in_pieces then

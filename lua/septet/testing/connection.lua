@@ -3,6 +3,7 @@
 local answer = require "septet.testing.answer"
 local blocks = require "septet.task.blocks"
 local core = require "septet.core"
+local link = require "septet.testing.link"
 local request = require "septet.testing.request"
 local source = require "septet.testing.source"
 
@@ -10,9 +11,9 @@ local connection = {}
 
 local LINGER, LINGER_BYTES = 1, 1024 * 1024 -- seconds and bytes that are read after a refusal
 
--- Returns true if the client has gone, or is too slow: nobody is left to answer.
+-- Returns true if the client has gone.
 local function is_lost(err)
-  return core.is(err, "IoError") or core.is(err, "RequestError") and not err.status
+  return core.is(err, "RequestError") and not err.status
 end
 
 -- Ends the connection so that a client that still sends reads the response: a close with unread
@@ -55,6 +56,7 @@ local function respond(server, writer, from, made)
   if made.delay then core.sleep(made.delay) end
   local keep = from.keep and from.content.done and not server.closing
   if made.raw then
+    made.begun = true
     write_raw(writer, made.raw)
     keep = keep and made.close == false
   elseif made.status then
@@ -67,37 +69,46 @@ local function respond(server, writer, from, made)
   return keep
 end
 
+-- Answers with a 500 for a handler that failed.
+local function apologize(server, writer, from, err, traceback)
+  server:failed(from, err, traceback)
+  local made = answer.check { status = 500, close = true,
+    body = ("the handler failed: %s\n"):format(core.words(err)) }
+  answer.write(writer, from, made, false)
+  if not from.content.done then linger(writer) end
+end
+
 -- Calls the handler and writes what it returned. Its failure is a 500 if nothing was sent before.
+-- Returns true if the connection can be used again.
 local function answer_to(server, writer, from)
-  local begun = false
+  local made
   local ok, result, traceback = core.try(function()
     if not (server.streams or request.waits(from)) then local _ = from.body end
-    local made = answer.check(server.handler(from))
-    begun = true
+    made = answer.check(server.handler(from))
     return respond(server, writer, from, made)
   end)
-  if ok then return result end
-  if core.is(result, "Cancelled") then core.raise(result, traceback) end
-  if is_lost(result) and (begun or core.is(result, "RequestError")) then return false end
-  if core.is(result, "RequestError") then
-    if not begun then refuse(server, writer, from, result) end
-    return false
-  end
-  server:failed(from, result, traceback)
-  if not begun then
-    local made = answer.check { status = 500, close = true,
-      body = ("the handler failed: %s\n"):format(core.words(result)) }
-    answer.write(writer, from, made, false)
-    if not from.content.done then linger(writer) end
+  local begun = made and made.begun
+  if ok then
+    return result
+  elseif core.is(result, "Cancelled") then
+    core.raise(result, traceback)
+  elseif core.is(result, "RequestError") then
+    if result.status and not begun then refuse(server, writer, from, result) end
+  elseif begun then
+    server:failed(from, result, traceback)
+  else
+    apologize(server, writer, from, result, traceback)
   end
   return false
 end
 
 -- Waits for the next request. Returns nil if the client has gone or sent none in time.
 local function receive(server, writer, from)
-  if not from:fill() then return nil end
+  local ok, more = pcall(from.fill, from)
+  if not ok and core.is(more, "RequestError") or ok and not more then return nil end
+  if not ok then error(more, 0) end
   local in_time, head = blocks.move_on_after(server.timeout, from.head, from)
-  if not in_time then source.refuse("timeout", 408, "the request was not complete in time") end
+  if not in_time then link.refuse("timeout", 408, "the request was not complete in time") end
   return head and request.new(from, head, server.max_body, writer)
 end
 
@@ -122,9 +133,9 @@ end
 --- Answers the requests of a connection until one of the two ends it.
 ---@async
 ---@param server septet.TestServer
----@param writer septet.Connection
-function connection.run(server, writer)
-  local number = server:connected()
+---@param accepted septet.Connection
+function connection.run(server, accepted)
+  local number, writer = server:connected(), link.new(accepted)
   local from = source.new(writer)
   local ok, err, traceback = core.try(function()
     while exchange(server, writer, from, number) do end

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Requests, as the handlers of a server for tests see them.
 local args = require "septet.internal.args"
+local link = require "septet.testing.link"
 local response = require "septet.http.response"
 local source = require "septet.testing.source"
 local url = require "septet.url"
@@ -62,11 +63,11 @@ local function check(self)
   local hosts = self.headers:all "host"
   if #hosts > 1 or #hosts == 0 and self.version ~= "1.0"
     or hosts[1] and hosts[1]:find "[^%w%-._~!$&'()*+,;=:%%%[%]]" then
-    source.refuse("host", 400, "bad request: one valid Host expected")
+    link.refuse("host", 400, "bad request: one valid Host expected")
   end
   local expected = self.headers.expect
   if expected and expected:lower() ~= "100-continue" then
-    source.refuse("expect", 417, "an expectation that is not known")
+    link.refuse("expect", 417, "an expectation that is not known")
   end
 end
 
@@ -84,7 +85,7 @@ end
 ---@param from septet.Source
 ---@param head septet.RequestHead
 ---@param max_body integer bytes
----@param writer septet.Connection
+---@param writer septet.Link
 ---@return septet.ServedRequest
 function request.new(from, head, max_body, writer)
   local lines = head:lines()
@@ -101,7 +102,7 @@ function request.new(from, head, max_body, writer)
   return self
 end
 
---- Returns true if the client sends the body only once it is told to.
+--- Returns true if the client waits for 100 Continue before it sends the body.
 function request.waits(self)
   return self.headers.expect ~= nil and self.version ~= "1.0" and not self.content.done
 end

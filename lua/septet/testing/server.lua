@@ -23,8 +23,9 @@ local CLEAN_UP = 5                -- seconds for handlers that are cancelled
 ---@field path string|nil path of a unix socket, in place of host and port
 ---@field max_body integer|nil bytes of a request's body; 16 MiB
 ---@field max_connections integer|nil connections that are open at once; no limit
----@field timeout number|nil seconds for a head, for each wait within a body, for a client that reads
---- nothing, and between two requests; 30
+--- Seconds for a head, for each wait within a body, for a client that reads nothing, and between
+--- two requests; 30.
+---@field timeout number|nil
 ---@field streams boolean|nil true: the handler is called before the body is received; false
 ---@field on_error (fun(err: any, request: septet.ServedRequest, traceback: string|nil))|nil called
 --- for a failure of the handler; reports it as task.on_unhandled does
@@ -73,8 +74,8 @@ function server.new(handler, options)
     max_body = options.max_body or MAX_BODY, streams = options.streams,
     on_error = options.on_error, keep = options.keep or KEPT, changed = sync.event(),
   }, server_meta)
-  self.task = core.background(listener.serve, listener, function(writer)
-    connection.run(self, writer)
+  self.task = core.background(listener.serve, listener, function(accepted)
+    connection.run(self, accepted)
   end)
   self.task.name = "server " .. self.url
   closers.add(self)

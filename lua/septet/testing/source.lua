@@ -2,37 +2,29 @@
 -- What a server receives over a connection: heads by the parser in C, and bodies. All limits and
 -- all that is refused end in a RequestError, with the status to answer.
 local core = require "septet.core"
+local link = require "septet.testing.link"
 
 local source = {}
 
-local PIECE = 64 * 1024    -- bytes read at once
-local SIZE_LINE = 1024     -- bytes of the line before a chunk
+local SIZE_LINE = 1024       -- bytes of the line before a chunk
 local EXTENSIONS = 16 * 1024 -- bytes of those lines in one body, beyond 64 of each
 
 -- The status for each word of the parser; 400 for all others.
 local STATUSES = { too_big = 431, version = 505 }
 
---- Raises a RequestError. Without a status, the client has gone, and is not answered.
----@param code string
----@param status integer|nil
----@param why string
-function source.refuse(code, status, why)
-  error(core.error { kind = "RequestError", code = code, status = status, message = why }, 0)
-end
-
 local function gone()
-  source.refuse("closed", nil, "the client closed the connection within a request")
+  link.refuse("closed", nil, "the client closed the connection within a request")
 end
 
 --- Bytes that were received, and their reader.
 ---@class septet.Source
----@field reader septet.Connection
+---@field reader septet.Link
 ---@field chunk string
 ---@field at integer position of the next byte in `chunk`
 local Source = {}
 Source.__index = Source
 
----@param reader septet.Connection
+---@param reader septet.Link
 ---@return septet.Source
 function source.new(reader)
   return setmetatable({ reader = reader, chunk = "", at = 1 }, Source)
@@ -43,7 +35,7 @@ end
 ---@return boolean
 function Source:fill()
   while self.at > #self.chunk do
-    local chunk = self.reader:read(PIECE)
+    local chunk = self.reader:read()
     if not chunk then return false end
     self.chunk, self.at = chunk, 1
   end
@@ -67,7 +59,7 @@ function Source:head(trailers)
     if not at then
       -- No line has ended: the URL is too long.
       local status = done == "too_big" and head:lines() == "" and not trailers and 414
-      source.refuse(done, status or STATUSES[done] or 400, "bad request: " .. done)
+      link.refuse(done, status or STATUSES[done] or 400, "bad request: " .. done)
     end
     self.at = at
     if done then return head end
@@ -86,7 +78,7 @@ local function read_line(self, max)
     local ended = lf and self.at == lf + 1
     if size > max or ended then
       local line = ended and size <= max and table.concat(pieces):match "^([^\r\n]*)\r\n$"
-      return line or source.refuse("chunk", 400, "bad request: a chunk without CRLF")
+      return line or link.refuse("chunk", 400, "bad request: a chunk without CRLF")
     end
   end
 end
@@ -119,7 +111,7 @@ function source.body(from, head, max, announce)
 end
 
 local function too_large()
-  source.refuse("body_too_large", 413, "the body of the request is too large")
+  link.refuse("body_too_large", 413, "the body of the request is too large")
 end
 
 -- Begins the next chunk, or ends the body.
@@ -129,14 +121,14 @@ local function begin_chunk(self)
   self.extensions = self.extensions + math.max(0, #line - 64)
   if not digits or #digits > 15 or self.extensions > EXTENSIONS
     or extension ~= "" and not extension:find "^[ \t]*;[^%z\1-\8\10-\31\127]*$" then
-    source.refuse("chunk", 400, "bad request: a chunk without a size")
+    link.refuse("chunk", 400, "bad request: a chunk without a size")
   end
   self.left = tonumber(digits, 16)
   if self.size + self.left > self.max then too_large() end
   if self.left > 0 then return end
   local head = self.source:head(true)
   local _, length = head:framing()
-  if length then source.refuse("length", 400, "bad request: a length after the body") end
+  if length then link.refuse("length", 400, "bad request: a length after the body") end
   self.trailers, self.done = head:lines(), true
 end
 
@@ -156,13 +148,13 @@ function Body:read(n)
   if self.done then return nil end
   local from = self.source
   if not from:fill() then gone() end
-  local piece = from.chunk:sub(from.at, from.at + math.min(n or PIECE, self.left) - 1)
+  local piece = from.chunk:sub(from.at, from.at + math.min(n or math.huge, self.left) - 1)
   from.at, self.left, self.size = from.at + #piece, self.left - #piece, self.size + #piece
   if self.left == 0 then
     if not self.chunked then
       self.done = true
     elseif read_line(from, 2) ~= "" then
-      source.refuse("chunk", 400, "bad request: a chunk is longer than its size")
+      link.refuse("chunk", 400, "bad request: a chunk is longer than its size")
     end
   end
   return piece
