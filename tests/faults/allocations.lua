@@ -3,6 +3,7 @@
 -- fail: what waits for a task that may fail is in one group with it.
 local task, sync, testing = require "septet.task", require "septet.sync", require "septet.testing"
 local json, trace = require "septet.json", require "septet.trace"
+local net = require "septet.net"
 local scripts = {}
 
 local function nap(n)
@@ -361,6 +362,21 @@ function scripts.recording()
   trace.count("a counter", 2)
   nap(1)
   stop()
+end
+
+function scripts.sockets()
+  local server <close> = net.listen()
+  task.group(function(g)
+    g:spawn(function()
+      local c <close> = server:accept()
+      for line in c:lines() do c:write(line, "\n") end
+    end)
+    local c <close> = net.connect { host = "localhost", port = server.port, timeout = 5 }
+    c:write(("x"):rep(300000), "\n")
+    assert(#c:read_line() == 300000)
+    c:shutdown()
+    assert(c:read_all() == "")
+  end)
 end
 
 function scripts.texts()

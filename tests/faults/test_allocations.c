@@ -32,6 +32,7 @@ static const char *const names[] = {"sequence",
                                     "coroutines",
                                     "background_and_locals",
                                     "recording",
+                                    "sockets",
                                     "texts"};
 enum { NAMES = sizeof names / sizeof *names };
 

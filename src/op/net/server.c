@@ -274,12 +274,16 @@ enum { HOST = 1, PORT, PATH, BACKLOG, MAX_CONNECTIONS, TIMEOUT, MAX_LINE, NAME }
 static bool read_address(lua_State *L, struct spt_address *address)
 {
     size_t len;
-    char text[SPT_HOST_MAX + 3];
+    char name[SPT_HOST_MAX + 1], text[SPT_HOST_MAX + 3];
     const char *host = spt_check_string(L, HOST, &len);
     int port = (int)lua_tointeger(L, PORT);
     if (spt_address_read(address, host, len, port))
         return true;
-    if (len == 0 || len > SPT_HOST_MAX || strchr(host, ':') || !spt_answer_literal(host, len, text))
+    if (len == 0 || len > SPT_HOST_MAX || strpbrk(host, ":["))
+        return false;
+    for (size_t i = 0; i <= len; i++)
+        name[i] = (char)(host[i] >= 'A' && host[i] <= 'Z' ? host[i] - 'A' + 'a' : host[i]);
+    if (!spt_answer_literal(name, len, text))
         return false;
     const char *v4 = strrchr(text, ','); /* the server of a name is reached by its old address */
     v4 = v4 ? v4 + 1 : text;
