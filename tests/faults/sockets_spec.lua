@@ -80,10 +80,10 @@ describe("connecting", function()
   end)
 
   it("to a name that never answers ends by its timeout, or by a cancellation", function()
-    local options = { host = "silent.test", port = 1, resolver = DNS, timeout = 0.1 }
+    local options = { host = "silent.test", port = 1, resolver = DNS, timeout = 0.3 }
     ticker.beats(function()
       local err = io_error("timeout", net.connect, options)
-      equal(err.message, "cannot connect to 'silent.test:1': timed out after 0.1 s")
+      equal(err.message, "cannot connect to 'silent.test:1': timed out after 0.3 s")
     end)
     options.timeout = nil
     raises_error({ kind = "Timeout" }, task.timeout, 0.05, net.connect, options)
@@ -92,7 +92,7 @@ describe("connecting", function()
   end)
 
   it("to an address that is silent ends by its timeout, or by a cancellation", function()
-    local options = { host = BLACKHOLE, port = tonumber(origin.url:match "%d+$"), timeout = 0.1 }
+    local options = { host = BLACKHOLE, port = tonumber(origin.url:match "%d+$"), timeout = 0.3 }
     ticker.beats(function() io_error("timeout", net.connect, options) end)
     options.timeout = nil
     local t = waiting(net.connect, options)
@@ -272,7 +272,7 @@ describe("a peer", function()
       c:shutdown()
       reader:await()
       equal(got >= n * 1000000 + 3 and got <= (n + 1) * 1000000 + 3, true)
-    end, { timeout = 0.1 })
+    end, { timeout = 0.3 })
   end)
 
   it("that does not read while a writer is cancelled reads whole pieces in order", function()
