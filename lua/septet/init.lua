@@ -9,6 +9,7 @@
 ---@field io septet.io
 ---@field net septet.net
 ---@field fs septet.fs
+---@field process septet.process
 ---@field url septet.url
 ---@field hash septet.hash
 ---@field trace septet.trace
@@ -19,7 +20,7 @@ local core = require "septet.core"
 
 -- The public modules. All others are private.
 local MODULES = { task = true, sync = true, http = true, json = true, io = true, fs = true,
-  net = true, url = true, hash = true, trace = true, testing = true }
+  net = true, url = true, hash = true, trace = true, testing = true, process = true }
 
 --- Returns the versions of Septet and its libraries, in one line. With `more`, also the Lua
 --- features detected and the libcurl workarounds in use.

@@ -652,6 +652,16 @@ function core.fs_watch(count) end
 ---@return septet.TailHandle
 function core.fs_tail(path, from_end) end
 
+-- --- src/op/process/spawn.c ---
+
+--- Starts a process and returns its handle and its number, or raises ProcessError. `spec` has the
+--- fields of command.spec() in lua/septet/process/command.lua, and `stdin`.
+---@async
+---@param spec table
+---@return septet.ProcessHandle
+---@return integer pid
+function core.process_spawn(spec) end
+
 -- --- src/op/io.c, src/op/file_open.c ---
 
 --- Opens a file and returns a reader, or raises IoError.

@@ -91,9 +91,10 @@ static void fire_watches(struct spt_child *child)
 /* Sends SIGKILL if the grace is over. */
 static void kill_late(struct spt_child *child)
 {
-    if (child->kill_at_ns == 0 || child->killed || uv_hrtime() < child->kill_at_ns)
+    if (child->ending.kill_at_ns == 0 || child->ending.killed ||
+        uv_hrtime() < child->ending.kill_at_ns)
         return;
-    child->killed = true;
+    child->ending.killed = true;
     signal_to(child, SIGKILL);
 }
 
@@ -101,7 +102,7 @@ static void start_timer(struct spt_child_set *set);
 
 static void request_end(struct spt_child *child)
 {
-    child->kill_at_ns = uv_hrtime() + child->grace_ns;
+    child->ending.kill_at_ns = uv_hrtime() + child->ending.grace_ns;
     signal_to(child, SIGTERM);
     signal_to(child, SIGCONT); /* a stopped process does not get SIGTERM before */
     kill_late(child);
@@ -113,7 +114,7 @@ static void on_ended(struct spt_child *child)
 {
     child->state = SPT_CHILD_ENDED;
     child->group_left = child->launch.plan.group && signal_to(child, 0) != UV_ESRCH;
-    if (child->group_left && child->kill_at_ns == 0)
+    if (child->group_left && child->ending.kill_at_ns == 0)
         request_end(child);
     fire_watches(child);
     if (!child->group_left)
@@ -124,10 +125,7 @@ static void on_ended(struct spt_child *child)
 static void reap(struct spt_child *child)
 {
     int status = 0;
-    pid_t pid;
-    do
-        pid = waitpid(child->launch.pid, &status, WNOHANG);
-    while (pid < 0 && errno == EINTR);
+    pid_t pid = spt_child_exit_reap(&child->exit, &status);
     if (pid == 0)
         return;
     child->lost = pid < 0;
@@ -142,7 +140,7 @@ static bool is_group_gone(const struct spt_child *child)
 {
     while (waitpid(-child->launch.pid, NULL, WNOHANG) > 0)
         ;
-    return child->killed || signal_to(child, 0) == UV_ESRCH;
+    return child->ending.killed || signal_to(child, 0) == UV_ESRCH;
 }
 
 /* Looks after a child. May free it. */
@@ -178,7 +176,7 @@ static bool is_needed(const struct spt_child_set *set)
 {
     const struct spt_link *head = &set->children;
     for (const struct spt_link *l = head->next; l != head; l = l->next)
-        if (set->blind || SPT_OF(l, struct spt_child, link)->kill_at_ns)
+        if (set->blind || SPT_OF(l, struct spt_child, link)->ending.kill_at_ns)
             return true;
     return false;
 }
@@ -265,8 +263,8 @@ static void end_all(struct spt_child_set *set)
         struct spt_child *child = SPT_OF(l, struct spt_child, link);
         if (child->state != SPT_CHILD_STARTING)
             spt_child_end(child);
-        if (child->kill_at_ns > latest_ns)
-            child->kill_at_ns = latest_ns;
+        if (child->ending.kill_at_ns > latest_ns)
+            child->ending.kill_at_ns = latest_ns;
     }
 }
 
@@ -301,6 +299,8 @@ static void abandon_all(struct spt_child_set *set)
         next = l->next;
         if (child->state == SPT_CHILD_STARTING)
             continue;
+        if (child->state == SPT_CHILD_RUNNING)
+            spt_child_exit_remove(&child->exit);
         child->state = SPT_CHILD_ENDED;
         child->lost = true;
         leave_set(child);
@@ -355,6 +355,7 @@ static void tell(struct spt_child *child)
 static void on_running(struct spt_child *child)
 {
     child->state = SPT_CHILD_RUNNING;
+    spt_child_exit_add(&child->exit, child->launch.pid, child->launch.plan.group);
     if (child->set->blind)
         start_timer(child->set);
     tell(child);
@@ -397,7 +398,7 @@ int spt_child_start(struct spt_child **out, struct spt_child_set *set,
         return rc;
     }
     *child = (struct spt_child){
-        .launch = launch, .set = set, .grace_ns = grace_ns, .on_started = fn, .ud = ud};
+        .launch = launch, .set = set, .ending.grace_ns = grace_ns, .on_started = fn, .ud = ud};
     spt_link_init(&child->link);
     spt_link_init(&child->watches);
     spt_list_push(&set->children, &child->link);
@@ -428,13 +429,14 @@ int spt_child_kill(struct spt_child *child, int signal)
 
 void spt_child_end(struct spt_child *child)
 {
-    if (child->state == SPT_CHILD_RUNNING && child->kill_at_ns == 0)
+    if (child->state == SPT_CHILD_RUNNING && child->ending.kill_at_ns == 0)
         request_end(child);
 }
 
 void spt_child_free(struct spt_child *child)
 {
-    assert(spt_list_is_empty(&child->watches));
+    while (spt_list_pop(&child->watches)) {
+    }
     child->freed = true;
     child->on_started = NULL;
     if (!child->set)

@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "base/list.h"
+#include "loop/child_exit.h"
 #include "loop/launch.h"
 
 struct spt_loop;
@@ -22,6 +23,13 @@ typedef void spt_child_fn(void *ud);
 struct spt_child_watch {
     struct spt_link link;
     void (*fire)(struct spt_child_watch *watch); /* called once; the node is out of the list */
+};
+
+/* How a process is ended. */
+struct spt_child_ending {
+    uint64_t grace_ns;
+    uint64_t kill_at_ns; /* when SIGKILL follows, by uv_hrtime(); 0: its end was not requested */
+    bool killed;         /* SIGKILL was sent for that */
 };
 
 enum spt_child_state {
@@ -37,14 +45,13 @@ struct spt_child {
     bool lost;     /* once ended: other code has reaped it, so that its end is not known */
     struct spt_launch launch; /* readable once started; its error says whether it failed */
 
-    struct spt_child_set *set; /* private, like all members below */
-    struct spt_link link;      /* in set->children */
+    struct spt_child_set *set;  /* private, like all members below */
+    struct spt_link link;       /* in set->children */
+    struct spt_child_exit exit; /* in the list while the process runs */
     struct spt_link watches;
     spt_child_fn *on_started; /* NULL: no waiter */
     void *ud;
-    uint64_t grace_ns;
-    uint64_t kill_at_ns; /* when SIGKILL follows, by uv_hrtime(); 0: its end was not requested */
-    bool killed;         /* SIGKILL was sent for that */
+    struct spt_child_ending ending;
     bool group_left;     /* the process has ended; its group may have not */
     bool freed;          /* spt_child_free was called */
     uv_work_t work;
@@ -78,7 +85,7 @@ int spt_child_kill(struct spt_child *child, int signal);
  * A process that has ended, or is being ended, is a no-op. */
 void spt_child_end(struct spt_child *child);
 
-/* Ends the process and frees the child. Does not wait. No watch may be left. */
+/* Ends the process and frees the child. Does not wait. Watches that are left do not fire. */
 void spt_child_free(struct spt_child *child);
 
 #endif

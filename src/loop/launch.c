@@ -17,6 +17,7 @@
 
 #define DEFAULT_PATH "/usr/local/bin:/usr/bin:/bin"
 #define NULL_DEVICE  "/dev/null"
+#define TEXTS_MAX    ((size_t)6 * 1024 * 1024) /* bytes that no Linux passes to a program */
 
 extern char **environ;
 
@@ -108,6 +109,10 @@ bool spt_launch_init(struct spt_launch *launch, const struct spt_launch_plan *pl
     *launch = (struct spt_launch){.plan = *plan};
     put_plan(&block, launch, &from);
     block.bytes_at = block.pointers * sizeof(char *);
+    if (block.bytes_at + block.bytes > TEXTS_MAX) {
+        launch->error = E2BIG; /* found without a copy on the loop's thread */
+        return true;
+    }
     block.data = launch->block = malloc(block.bytes_at + block.bytes);
     if (!block.data) {
         spt_launch_release(launch);
@@ -297,7 +302,8 @@ static int check_folder(const char *folder)
 void spt_launch_run(struct spt_launch *launch)
 {
     launch->pid = 0;
-    launch->error = find_and_spawn(launch);
+    if (launch->error == 0)
+        launch->error = find_and_spawn(launch);
     if (launch->error != 0)
         launch->pid = 0;
     if (launch->error != 0 && launch->plan.cwd && !launch->blame) {

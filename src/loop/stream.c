@@ -102,6 +102,11 @@ static bool read_once(struct spt_stream *s)
     return true;
 }
 
+bool spt_stream_try(struct spt_stream *s)
+{
+    return read_once(s);
+}
+
 /* Reads if the turn has bytes left. Otherwise the event comes again in the next one. */
 static void read_and_tell(struct spt_stream *s)
 {

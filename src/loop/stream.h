@@ -57,6 +57,10 @@ void spt_stream_free(struct spt_stream *s);
 
 /* --- reading: &s->in, by incoming.h --- */
 
+/* Reads once what has arrived, without blocking and whatever the budget of the turn. Returns false
+ * if there was nothing. */
+bool spt_stream_try(struct spt_stream *s);
+
 /* --- writing: one writer at a time, in pieces of at most SPT_STREAM_PIECE --- */
 
 #define SPT_STREAM_PIECE ((size_t)128 * 1024)

@@ -145,8 +145,8 @@ class Api(harness.Case):
         if type(value) == 'function' and not name:find '^_' then print(prefix .. name) end
       end
     end
-    for _, m in ipairs {'task', 'sync', 'http', 'json', 'io', 'fs', 'net', 'url', 'hash', 'trace',
-  'testing'} do
+    for _, m in ipairs {'task', 'sync', 'http', 'json', 'io', 'process', 'fs', 'net', 'url',
+  'hash', 'trace', 'testing'} do
   list(m .. '.', require('septet.' .. m))
 end
     local task, http = require 'septet.task', require 'septet.http'
@@ -174,7 +174,7 @@ end
     def test_nothing_else_is_described(self):
         names = set(self.septet("-e", self.LIST).out.split())
         for name in re.findall(
-            r"^### `((?:task|sync|http|json|io|fs|net|url|hash|trace|testing)\.\w+"
+            r"^### `((?:task|sync|http|json|io|process|fs|net|url|hash|trace|testing)\.\w+"
             r"|(?:session|reader):\w+)",
             read("docs/api.md"),
             re.M,

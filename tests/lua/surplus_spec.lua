@@ -25,6 +25,7 @@ local TAKES = {
     options = 2,
     save = 3 },
   json = { decode = 2, encode = 2, array = 1, is_array = 1 },
+  process = { run = 1, spawn = 1 },
   io = { open = 2, stdin = 1, create = 2 },
   net = { connect = 1, listen = 1 },
   url = { parse = 1, resolve = 2, build = 1, query = 2, encode = 2, decode = 2, normalize = 1,
@@ -39,7 +40,7 @@ local TAKES = {
 }
 local MODULES = { task = task, sync = sync, http = http, json = json, io = sio, trace = trace,
   testing = testing, url = url, net = net,
-  hash = hash }
+  hash = hash, process = process }
 
 -- What methods are called on, how it is made, and how many arguments each takes besides.
 local OBJECTS = {
@@ -70,6 +71,8 @@ local OBJECTS = {
     read_line = 0, read = 1, read_exactly = 1, read_all = 1, lines = 0, close = 0 } },
   { function() return hash.new "md5" end,
     { update = 1, hex = 0, raw = 0, base64 = 0, base64url = 0 } },
+  { function() return process.spawn { "true" } end, { wait = 0, kill = 1, close = 0 } },
+  { function() return process.spawn({ "cat" }).stdin end, { shutdown = 0, close = 0 } },
   { function() return url.parse "http://a/?b=1" end, { params = 0 } },
   { function() return url.query "a=1" end, { get = 1, all = 1, set = 2 } },
   { function() return net.listen {} end, { accept = 0, connections = 0, close = 0, serve = 1 } },
