@@ -3,6 +3,7 @@
 local task, sync, http = require "septet.task", require "septet.sync", require "septet.http"
 local json, sio, trace = require "septet.json", require "septet.io", require "septet.trace"
 local net = require "septet.net"
+local process = require "septet.process"
 local testing, url = require "septet.testing", require "septet.url"
 local hash = require "septet.hash"
 local files, origin = require "files", require "origin"
