@@ -67,7 +67,7 @@ local TailHandle = {}
 
 --- Looks at the file once. Returns nothing once it is closed.
 ---@async
----@return "bytes"|"end"|"missing"|"truncated"|"replaced"
+---@return "bytes"|"end"|"missing"|"truncated"|"replaced"|"removed"
 ---@return string bytes
 function TailHandle:look() end
 

@@ -156,6 +156,7 @@ int spt_dirs_leave(struct spt_dirs *dirs)
     struct spt_dirs_level *left = spt_dirs_top(dirs);
     struct spt_dirs_level *top = left - 1;
     int rc = 0;
+    dirs->path.data[left->path_len] = '\0'; /* a deeper path may have been here */
     if (top->fd < 0) {
         const bool climbs = left->fd >= 0 && !left->by_link;
         int fd = climbs ? spt_dirs_open(left->fd, "..", false) : -ENOENT;

@@ -40,7 +40,8 @@ int spt_dirs_begin(struct spt_dirs *dirs, int fd, const char *path);
 int spt_dirs_enter(struct spt_dirs *dirs, const char *name, bool by_link);
 
 /* Leaves the top, which is not the root, for the one above it. If that cannot be opened again,
- * returns an error, and the top has no descriptor. Its path remains behind that of the new top. */
+ * returns an error, and the top has no descriptor. The name that was left, with a NUL, remains behind
+ * the path of the new top. */
 int spt_dirs_leave(struct spt_dirs *dirs);
 
 /* Closes all folders. */

@@ -54,6 +54,22 @@ static int read_bytes(struct spt_fs_tail *tail)
     return (int)n;
 }
 
+/* Closes a removed file. As long as it is open, the kernel does not report the end of its folder. */
+static int end_removed(struct spt_fs_tail *tail)
+{
+    close_file(tail);
+    tail->found = SPT_TAIL_REMOVED;
+    return 0;
+}
+
+static int replace(struct spt_fs_tail *tail)
+{
+    int rc = open_file(tail);
+    if (rc == 0)
+        tail->found = SPT_TAIL_REPLACED;
+    return rc == -ENOENT ? 0 : rc;
+}
+
 /* Finds out what the end of the open file means. */
 static int look_at_path(struct spt_fs_tail *tail)
 {
@@ -66,17 +82,17 @@ static int look_at_path(struct spt_fs_tail *tail)
         return 0;
     }
     tail->found = SPT_TAIL_END;
-    if (stat(tail->path, &named) != 0) /* moved away, and perhaps still written */
-        return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
-    if (named.st_dev == tail->dev && named.st_ino == tail->ino)
+    const bool missing = stat(tail->path, &named) != 0;
+    if (missing && errno != ENOENT && errno != ENOTDIR)
+        return -errno;
+    const bool kept = missing ? mine.st_nlink > 0 /* moved away, and perhaps still written */
+                              : named.st_dev == tail->dev && named.st_ino == tail->ino;
+    if (kept)
         return 0;
-    int n = read_bytes(tail); /* what was written before it was replaced */
+    int n = read_bytes(tail); /* what was written before */
     if (n != 0)
         return n < 0 ? n : 0;
-    int rc = open_file(tail);
-    if (rc == 0)
-        tail->found = SPT_TAIL_REPLACED;
-    return rc == -ENOENT ? 0 : rc;
+    return missing ? end_removed(tail) : replace(tail);
 }
 
 static int look(struct spt_fs_tail *tail)

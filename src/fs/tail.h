@@ -15,7 +15,8 @@ enum spt_tail_found {
     SPT_TAIL_END,       /* there are no more for now */
     SPT_TAIL_MISSING,   /* there is no file */
     SPT_TAIL_TRUNCATED, /* the file was cut: it is read from its beginning */
-    SPT_TAIL_REPLACED   /* the path leads to a new file, which is read from now on */
+    SPT_TAIL_REPLACED,  /* the path leads to a new file, which is read from now on */
+    SPT_TAIL_REMOVED    /* the file was removed, and is closed */
 };
 
 struct spt_fs_tail {

@@ -108,7 +108,7 @@ function Tail:next()
     local found, bytes = self.file:look()
     if found == "bytes" then
       self.text, self.at = bytes, 1
-    elseif found == "truncated" or found == "replaced" then
+    elseif found == "truncated" or found == "replaced" or found == "removed" then
       self.finish = true
       if found == "replaced" and self.watch then
         self.watch:close()

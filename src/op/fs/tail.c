@@ -61,11 +61,10 @@ static void on_looked(void *ud)
 
 static int push_found(lua_State *L, struct tail_handle *handle)
 {
-    static const char *const words[] = {[SPT_TAIL_BYTES] = "bytes",
-                                        [SPT_TAIL_END] = "end",
-                                        [SPT_TAIL_MISSING] = "missing",
-                                        [SPT_TAIL_TRUNCATED] = "truncated",
-                                        [SPT_TAIL_REPLACED] = "replaced"};
+    static const char *const words[] = {
+        [SPT_TAIL_BYTES] = "bytes",       [SPT_TAIL_END] = "end",
+        [SPT_TAIL_MISSING] = "missing",   [SPT_TAIL_TRUNCATED] = "truncated",
+        [SPT_TAIL_REPLACED] = "replaced", [SPT_TAIL_REMOVED] = "removed"};
     const struct spt_fs_tail *tail = handle->tail;
     if (!tail)
         return 0;
