@@ -54,9 +54,9 @@ static void enter(struct spt_task *t, struct spt_scope *owner)
     s->counts.live++;
 }
 
-/* `parent` is NULL for a main task, and for one that the trace has no records of. */
+/* `parent` is NULL for a task of the host. */
 static struct spt_task *spawn(lua_State *L, struct spt_scope *owner, struct spt_account *account,
-                              struct spt_task *parent, int nargs)
+                              struct spt_task *parent, int nargs, bool untraced)
 {
     struct spt_sched *s = spt_sched_of_scope(owner);
     int fn = lua_gettop(L) - nargs;
@@ -98,7 +98,7 @@ static struct spt_task *spawn(lua_State *L, struct spt_scope *owner, struct spt_
         t->spawn.place = spt_inspect_place(L, s, 1);
         inherit_locals(L, t, parent);
     }
-    if (!parent && owner == &s->tree.background)
+    if (untraced)
         s->trace.muted = t->id;
     bool detailed = s->trace.level >= 2;
     spt_trace_spawn(&s->trace, detailed ? spt_sched_clock(s) : s->now_ns, t->id, t->spawn.parent,
@@ -112,7 +112,7 @@ static struct spt_task *spawn(lua_State *L, struct spt_scope *owner, struct spt_
 struct spt_task *spt_spawn_task(lua_State *L, struct spt_scope *owner, struct spt_task *parent,
                                 int nargs)
 {
-    return spawn(L, owner, parent->spawn.account, parent, nargs);
+    return spawn(L, owner, parent->spawn.account, parent, nargs, false);
 }
 
 /* Returns true if the item makes a name. The place in that of a number must outlive the task. */
@@ -156,14 +156,19 @@ struct spt_task *spt_spawn_background(lua_State *L, struct spt_task *parent, int
 
 struct spt_task *spt_spawn_untraced(lua_State *L, struct spt_sched *s, int nargs)
 {
-    return spawn(L, &s->tree.background, &s->counts.account, NULL, nargs);
+    return spawn(L, &s->tree.background, &s->counts.account, NULL, nargs, true);
+}
+
+struct spt_task *spt_spawn_detached(lua_State *L, struct spt_sched *s, int nargs)
+{
+    return spawn(L, &s->tree.background, &s->counts.account, NULL, nargs, false);
 }
 
 struct spt_task *spt_spawn_main(lua_State *L, struct spt_sched *s, struct spt_script *script,
                                 int nargs)
 {
     struct spt_task *t = spawn(L, script ? &script->mains : &s->tree.mains,
-                               script ? &script->account : &s->counts.account, NULL, nargs);
+                               script ? &script->account : &s->counts.account, NULL, nargs, false);
     t->spawn.is_main = true;
     s->counts.mains++;
     return t;

@@ -19,7 +19,10 @@ struct spt_task *spt_spawn_task(lua_State *L, struct spt_scope *owner, struct sp
 /* Like spt_spawn_task(), but spawns a background task of the script of `parent`. */
 struct spt_task *spt_spawn_background(lua_State *L, struct spt_task *parent, int nargs);
 
-/* Like spt_spawn_background(), but for the host, and the trace has no records of the task. If
+/* Like spt_spawn_background(), but for the host: a task that no task spawned. */
+struct spt_task *spt_spawn_detached(lua_State *L, struct spt_sched *s, int nargs);
+
+/* Like spt_spawn_detached(), but the trace has no records of the task. If
  * another such task is alive, the trace begins to have its records. */
 struct spt_task *spt_spawn_untraced(lua_State *L, struct spt_sched *s, int nargs);
 

@@ -7,6 +7,7 @@
 #include "host/call.h"
 #include "host/script.h"
 #include "http/driver.h"
+#include "lua/luv_things.h"
 
 /* The userdata in the registry. */
 struct sentinel {
@@ -55,6 +56,7 @@ void spt_ends_close(septet_host *h)
         h->driver = h->core->env.driver = NULL;
     }
     if (h->core) {
+        spt_luv_end(&h->core->env);
         run_all(&spt_host_sched(h)->queues.deferred, h->L); /* they free what they have */
         spt_core_release(spt_host_sched(h));
         h->core->env.loop = NULL;

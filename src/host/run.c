@@ -17,6 +17,7 @@
 #include "http/driver.h"
 #include "loop/loop.h"
 #include "loop/turn_budget.h"
+#include "lua/luv_things.h"
 #include "lua/trace.h"
 
 #define DEADLOCKS_MAX  100 /* deadlocks broken one by one in a run, before every wait is refused */
@@ -94,7 +95,7 @@ static bool reach_deadline(septet_host *h)
     uint64_t due_ns = spt_timer_next(&s->tree.timers);
     if (!env->is_virtual || due_ns == SPT_NEVER)
         return false;
-    if (!env->manual && spt_sched_idle(s))
+    if (!env->manual && spt_sched_idle(s) && !spt_luv_is_alive(&h->core->env))
         spt_loop_clock_advance(h->loop, due_ns);
     return due_ns <= spt_sched_clock(s);
 }
@@ -111,13 +112,14 @@ static bool has_more(septet_host *h)
 /* Returns true if nothing could ever run a task. Called once a pass would find nothing to do. A
  * manual clock does not reach its deadlines by itself, and no virtual clock ends an infinite
  * sleep. */
-static bool is_deadlocked(const septet_host *h)
+static bool is_deadlocked(septet_host *h)
 {
     const struct spt_sched *s = spt_host_sched(h);
     const struct spt_env *env = &h->core->env;
     bool clock_stopped =
         env->is_virtual && (env->manual || spt_timer_next(&s->tree.timers) == SPT_NEVER);
-    return spt_sched_deadlocked(s) || (clock_stopped && spt_sched_idle(s));
+    return (spt_sched_deadlocked(s) || (clock_stopped && spt_sched_idle(s))) &&
+           !spt_luv_is_alive(&h->core->env);
 }
 
 /* Returns true if there is work that could be done at once. Does none of it, unlike has_more(). */
@@ -134,7 +136,7 @@ bool spt_run_is_due(septet_host *h)
     const struct spt_sched *s = spt_host_sched(h);
     const struct spt_env *env = &h->core->env;
     bool jumps = env->is_virtual && !env->manual && spt_sched_idle(s) &&
-                 spt_timer_next(&s->tree.timers) != SPT_NEVER;
+                 spt_timer_next(&s->tree.timers) != SPT_NEVER && !spt_luv_is_alive(&h->core->env);
     return h->step.more || spt_close_is_due(h) || h->interrupt || h->inspection || jumps ||
            !spt_list_is_empty(&s->queues.idle) || is_busy(h);
 }
@@ -184,7 +186,9 @@ uint64_t spt_run_drain(void *ud)
     spt_sched_leave(s);
     h->step.more |= spt_sched_busy(s) || spt_driver_has_work(h->driver);
     h->deadlock.found = h->running && !h->step.more && is_deadlocked(h);
-    spt_loop_clock_run(h->loop, s->counts.external > 0);
+    const struct spt_env *env = &h->core->env;
+    spt_loop_clock_run(h->loop, s->counts.external > 0 ||
+                                    (env->is_virtual && spt_luv_is_alive(&h->core->env)));
     return next_instant(h);
 }
 

@@ -9,7 +9,7 @@ enum { HANDLE_CLOSED = 0x02 };
 
 enum { ROUNDS_MAX = 1000 }; /* number of turns after which close callbacks are dropped */
 
-static bool is_closed(const uv_handle_t *handle)
+bool spt_closing_is_closed(const uv_handle_t *handle)
 {
     return handle->flags & HANDLE_CLOSED;
 }
@@ -38,7 +38,7 @@ static void on_fence(uv_handle_t *fence)
     spt_link_init(&closed);
     for (struct spt_link *l = closing->strays.next; l != &closing->strays; l = next) {
         next = l->next;
-        if (is_closed(SPT_OF(l, struct spt_stray, link)->handle)) {
+        if (spt_closing_is_closed(SPT_OF(l, struct spt_stray, link)->handle)) {
             spt_link_remove(l);
             spt_list_push(&closed, l);
         }
@@ -59,7 +59,7 @@ bool spt_closing_close(struct spt_closing *closing, struct spt_stray *stray, uv_
         uv_close(handle, on_closed);
         return true;
     }
-    if (is_closed(handle))
+    if (spt_closing_is_closed(handle))
         return false;
     stray->handle = handle;
     stray->on_closed = on_closed;

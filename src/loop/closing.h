@@ -24,6 +24,9 @@ struct spt_closing {
     bool fenced;
 };
 
+/* Returns true if libuv has closed the handle. Its memory must still be there. */
+bool spt_closing_is_closed(const uv_handle_t *handle);
+
 void spt_closing_init(struct spt_closing *closing, uv_loop_t *uv);
 
 /* Closes `handle`. Its memory must remain until `on_closed` is called. `stray` lies beside it and

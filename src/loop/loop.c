@@ -331,6 +331,19 @@ void spt_loop_poll(struct spt_loop *loop)
     run_once_draining(loop, DRAINS_NOT);
 }
 
+bool spt_loop_run_others(struct spt_loop *loop)
+{
+    if (!loop->drain.active && !spt_loop_is_lost(loop)) {
+        uv_timer_stop(&loop->handles.timer);
+        loop->timer_ns = SPT_NEVER;
+        uv_idle_stop(&loop->handles.idle);
+    }
+    loop->drains = DRAINS_NOT;
+    bool more = uv_run(loop->uv, UV_RUN_ONCE) != 0;
+    loop->drains = DRAINS_TWICE;
+    return more;
+}
+
 int spt_loop_timeout(struct spt_loop *loop)
 {
     spt_loop_ref(loop); /* libuv waits for nothing if nothing keeps its loop alive */

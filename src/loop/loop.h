@@ -55,6 +55,10 @@ void spt_loop_step(struct spt_loop *loop);
  * polls, so this precedes a wait for the loop's own descriptor. */
 void spt_loop_poll(struct spt_loop *loop);
 
+/* Turns the loop once for its other handles and requests, without a drain, and waits for events.
+ * For a host that ends. Returns false if nothing is left that keeps the loop running. */
+bool spt_loop_run_others(struct spt_loop *loop);
+
 /* Returns the number of milliseconds for which the loop may wait, as poll() takes it. */
 int spt_loop_timeout(struct spt_loop *loop);
 

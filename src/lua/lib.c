@@ -8,6 +8,7 @@
 
 #include "core/script.h"
 #include "core/task.h"
+#include "lua/luv.h"
 #include "lua/profile.h"
 #include "op/env.h"
 #include "op/openers.h"
@@ -100,4 +101,6 @@ void spt_lib_open(lua_State *L, struct spt_env *env)
     spt_open_modules(L, env);
     if (env->is_standard)
         spt_profile_apply(L, env);
+    else
+        spt_open_luv(L, env);
 }

@@ -33,14 +33,23 @@ static void check_function(lua_State *L)
     spt_check_callable(L, 1);
 }
 
+/* Spawns a task in the innermost open scope. In a callback of luv, it belongs to the run. */
+static struct spt_task *spawn(lua_State *L, int nargs)
+{
+    const struct spt_env *env = spt_env(L);
+    struct spt_task *t = env->sched->current;
+    if (!t && env->luv_calls > 0)
+        return spt_spawn_detached(L, env->sched, nargs);
+    if (!t)
+        spt_error_usage(L, "cannot spawn here: not inside a task");
+    return spt_spawn_task(L, t->scope, t, nargs);
+}
+
 /* spawn(fn, ...): spawns a task that will call fn(...), owned by the innermost open scope. */
 static int l_spawn(lua_State *L)
 {
-    struct spt_task *t = spt_env(L)->sched->current;
     check_function(L);
-    if (!t)
-        return spt_error_usage(L, "cannot spawn here: not inside a task");
-    spt_spawn_task(L, t->scope, t, lua_gettop(L) - 1);
+    spawn(L, lua_gettop(L) - 1);
     return 1;
 }
 
@@ -48,12 +57,8 @@ static int l_spawn(lua_State *L)
  * item. */
 static int l_spawn_for(lua_State *L)
 {
-    struct spt_task *t = spt_env(L)->sched->current;
     spt_check_callable(L, 2);
-    if (!t)
-        return spt_error_usage(L, "cannot spawn here: not inside a task");
-    t = spt_spawn_task(L, t->scope, t, lua_gettop(L) - 2);
-    spt_spawn_name_by_item(L, t, 1);
+    spt_spawn_name_by_item(L, spawn(L, lua_gettop(L) - 2), 1);
     return 1;
 }
 
@@ -62,9 +67,10 @@ static int l_background(lua_State *L)
 {
     struct spt_sched *s = spt_env(L)->sched;
     check_function(L);
-    if (!s->current)
-        return spt_error_usage(L, "cannot spawn here: not inside a task");
-    spt_spawn_background(L, s->current, lua_gettop(L) - 1);
+    if (s->current)
+        spt_spawn_background(L, s->current, lua_gettop(L) - 1);
+    else
+        spawn(L, lua_gettop(L) - 1);
     return 1;
 }
 

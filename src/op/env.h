@@ -30,6 +30,8 @@ struct spt_env {
     const septet_config *config; /* the host's; NULL once the host has ended */
     unsigned *callbacks;         /* the host's: number of the embedder's callbacks that run */
     bool owns_state;             /* septet_new made the Lua state */
+    bool has_luv;                /* luv has the host's loop */
+    unsigned luv_calls;          /* number of luv's callbacks that run */
     bool is_standard;            /* the state has the standard profile */
     const char *lua_path;        /* from the config; used by spt_open_modules() only */
     const char *quirk_changes;   /* from the config, kept with the env; NULL for none */

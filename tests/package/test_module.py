@@ -41,6 +41,21 @@ class Module(unittest.TestCase):
         self.check("print(septet.run(setmetatable({}, {__call = function(_, x) return x end}), 7))",
                    "7\n")
 
+    def test_luv_shares_the_loop_and_ends_with_the_state(self):
+        for end in "", " os.exit(0, true)":
+            script = """
+local septet, task, uv = require "septet", require "septet.task", require "luv"
+print(septet.run(function()
+  local done, timer = task.future(), uv.new_timer()
+  timer:start(5, 0, function() done:set "woken" end)
+  return done:await()
+end))
+uv.new_timer():start(60000, 0, print)
+uv.new_timer():close()
+uv.fs_stat("/", print)
+uv.new_work(function() return 1 end, print):queue()"""
+            self.assertEqual(self.lua(script + end, cpath=MODULE + ";;"), (0, "woken\n", ""))
+
     def test_it_raises_the_error_of_the_function_as_it_is(self):
         self.check("local e = {} print(select(2, pcall(septet.run, error, e)) == e)", "true\n")
         self.check("print(task.is(select(2, pcall(septet.run, task.sleep, 'x')), 'Usage'))",
