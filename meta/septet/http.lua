@@ -72,6 +72,30 @@ local Pool = {}
 --- Closes the connections. Requests in flight fail with the code "closed".
 function Pool:close() end
 
+--- Returns a list of the cookies that have not expired, or of those that a URL gets.
+---@param url string|nil in normal form
+---@return septet.Cookie[]
+function Pool:cookies(url) end
+
+--- Sets a cookie. Returns what is wrong with it, or nil.
+---@param name string
+---@param value string
+---@param domain string
+---@param path string
+---@param expires number|nil Unix time
+---@param host_only boolean|nil
+---@param secure boolean|nil
+---@param http_only boolean|nil
+---@return string|nil
+function Pool:put_cookie(name, value, domain, path, expires, host_only, secure, http_only) end
+
+--- Removes the cookies that have these, each of which is any if it is nil. Returns their number.
+---@param name string|nil
+---@param domain string|nil
+---@param path string|nil
+---@return integer
+function Pool:clear_cookies(name, domain, path) end
+
 --- Returns the current and total counts, but for those of redirects and retries.
 ---@return septet.SessionStats
 function Pool:stats() end

@@ -8,16 +8,6 @@
 #include "http/set_cookie.h"
 #include "septet/septet.h"
 
-struct cookie {
-    struct spt_link link;
-    uint64_t made, used; /* serial numbers of the creation and of the last use */
-    int64_t expires;     /* Unix time in seconds; INT64_MAX: with the session */
-    const char *name, *value, *domain, *path;
-    size_t name_len, value_len, domain_len, path_len;
-    bool host_only, secure;
-    char text[];
-};
-
 static bool domain_matches(const char *host, struct spt_piece domain)
 {
     return spt_cookie_site_is_below(host, domain.at, domain.len);
@@ -36,7 +26,7 @@ void spt_jar_init(struct spt_jar *jar)
     spt_link_init(&jar->cookies);
 }
 
-static void drop(struct spt_jar *jar, struct cookie *c)
+static void drop(struct spt_jar *jar, struct spt_cookie *c)
 {
     spt_link_remove(&c->link);
     free(c);
@@ -48,7 +38,7 @@ void spt_jar_release(struct spt_jar *jar)
     if (!jar->cookies.next)
         return;
     while (!spt_list_is_empty(&jar->cookies))
-        drop(jar, SPT_OF(jar->cookies.next, struct cookie, link));
+        drop(jar, SPT_OF(jar->cookies.next, struct spt_cookie, link));
 }
 
 #define each_cookie(jar, l, following)                                                             \
@@ -59,16 +49,16 @@ void spt_jar_release(struct spt_jar *jar)
 static void drop_expired(struct spt_jar *jar, int64_t now)
 {
     for (each_cookie(jar, l, following)) {
-        struct cookie *c = SPT_OF(l, struct cookie, link);
+        struct spt_cookie *c = SPT_OF(l, struct spt_cookie, link);
         if (c->expires <= now)
             drop(jar, c);
     }
 }
 
-static struct cookie *find(const struct spt_jar *jar, const struct spt_set_cookie *w)
+static struct spt_cookie *find(const struct spt_jar *jar, const struct spt_set_cookie *w)
 {
     for (each_cookie(jar, l, following)) {
-        struct cookie *c = SPT_OF(l, struct cookie, link);
+        struct spt_cookie *c = SPT_OF(l, struct spt_cookie, link);
         if (spt_set_cookie_same(w->name, c->name, c->name_len) &&
             spt_set_cookie_same(w->domain, c->domain, c->domain_len) &&
             spt_set_cookie_same(w->path, c->path, c->path_len))
@@ -86,7 +76,7 @@ static bool shadows_a_secure_one(const struct spt_jar *jar, const struct spt_set
         return false;
     struct spt_cookie_site there = {.path = w->path.at, .path_len = w->path.len};
     for (each_cookie(jar, l, following)) {
-        const struct cookie *c = SPT_OF(l, struct cookie, link);
+        const struct spt_cookie *c = SPT_OF(l, struct spt_cookie, link);
         struct spt_piece domain = {c->domain, c->domain_len}, path = {c->path, c->path_len};
         if (c->secure && spt_set_cookie_same(w->name, c->name, c->name_len) &&
             (domain_matches(w->domain.at, domain) || domain_matches(c->domain, w->domain)) &&
@@ -100,10 +90,10 @@ static bool shadows_a_secure_one(const struct spt_jar *jar, const struct spt_set
  * full. */
 static void make_room(struct spt_jar *jar, struct spt_piece domain)
 {
-    struct cookie *oldest = NULL, *oldest_there = NULL;
+    struct spt_cookie *oldest = NULL, *oldest_there = NULL;
     unsigned there = 0;
     for (each_cookie(jar, l, following)) {
-        struct cookie *c = SPT_OF(l, struct cookie, link);
+        struct spt_cookie *c = SPT_OF(l, struct spt_cookie, link);
         if (!oldest || c->used < oldest->used)
             oldest = c;
         if (!spt_set_cookie_same(domain, c->domain, c->domain_len))
@@ -127,17 +117,18 @@ static const char *put(char **to, struct spt_piece p)
     return text;
 }
 
-static struct cookie *new_cookie(const struct spt_set_cookie *w)
+static struct spt_cookie *new_cookie(const struct spt_set_cookie *w)
 {
-    struct cookie *c =
+    struct spt_cookie *c =
         malloc(sizeof *c + w->name.len + w->value.len + w->domain.len + w->path.len + 4);
     if (!c)
         return NULL;
     char *to = c->text;
-    *c = (struct cookie){
+    *c = (struct spt_cookie){
         .expires = w->expires,
         .host_only = w->host_only,
         .secure = w->secure,
+        .http_only = w->http_only,
         .name_len = w->name.len,
         .value_len = w->value.len,
         .domain_len = w->domain.len,
@@ -153,7 +144,7 @@ static struct cookie *new_cookie(const struct spt_set_cookie *w)
 /* Stores a cookie. If it replaces another, it takes over that one's age. */
 static int keep(struct spt_jar *jar, const struct spt_set_cookie *w)
 {
-    struct cookie *old = find(jar, w), *c = new_cookie(w);
+    struct spt_cookie *old = find(jar, w), *c = new_cookie(w);
     if (!c)
         return SEPTET_ENOMEM;
     c->made = c->used = ++jar->serial;
@@ -169,6 +160,17 @@ static int keep(struct spt_jar *jar, const struct spt_set_cookie *w)
     return SEPTET_OK;
 }
 
+/* Stores a cookie, or drops the one that it replaces if it has expired. */
+static int replace(struct spt_jar *jar, const struct spt_set_cookie *w, int64_t now)
+{
+    if (w->expires > now)
+        return keep(jar, w);
+    struct spt_cookie *old = find(jar, w);
+    if (old)
+        drop(jar, old);
+    return SEPTET_OK;
+}
+
 int spt_jar_take(struct spt_jar *jar, const struct spt_cookie_site *site, const char *text,
                  size_t len, int64_t now)
 {
@@ -176,19 +178,44 @@ int spt_jar_take(struct spt_jar *jar, const struct spt_cookie_site *site, const 
     if (!spt_set_cookie_read(&w, site, text, len, now))
         return SEPTET_OK;
     drop_expired(jar, now);
-    if (shadows_a_secure_one(jar, &w, site))
-        return SEPTET_OK;
-    if (w.expires > now)
-        return keep(jar, &w);
-    struct cookie *old = find(jar, &w);
-    if (old)
-        drop(jar, old);
-    return SEPTET_OK;
+    return shadows_a_secure_one(jar, &w, site) ? SEPTET_OK : replace(jar, &w, now);
+}
+
+/* --- for scripts --- */
+
+int spt_jar_put(struct spt_jar *jar, const struct spt_set_cookie *w, int64_t now)
+{
+    drop_expired(jar, now);
+    return replace(jar, w, now);
+}
+
+const struct spt_cookie *spt_jar_next(const struct spt_jar *jar, const struct spt_cookie *c)
+{
+    const struct spt_link *l = c ? c->link.next : jar->cookies.next;
+    return l == &jar->cookies ? NULL : SPT_OF(l, struct spt_cookie, link);
+}
+
+static bool is_named(const char *text, size_t len, const struct spt_piece *wanted)
+{
+    return !wanted->at || spt_set_cookie_same(*wanted, text, len);
+}
+
+unsigned spt_jar_clear(struct spt_jar *jar, struct spt_piece name, struct spt_piece domain,
+                       struct spt_piece path)
+{
+    const unsigned before = jar->n;
+    for (each_cookie(jar, l, following)) {
+        struct spt_cookie *c = SPT_OF(l, struct spt_cookie, link);
+        if (is_named(c->name, c->name_len, &name) && is_named(c->domain, c->domain_len, &domain) &&
+            is_named(c->path, c->path_len, &path))
+            drop(jar, c);
+    }
+    return before - jar->n;
 }
 
 /* --- sending --- */
 
-static bool goes_to(const struct cookie *c, const struct spt_cookie_site *site, int64_t now)
+bool spt_jar_sends(const struct spt_cookie *c, const struct spt_cookie_site *site, int64_t now)
 {
     struct spt_piece domain = {c->domain, c->domain_len}, path = {c->path, c->path_len};
     bool its = c->host_only ? spt_set_cookie_same(domain, site->host, strlen(site->host))
@@ -199,14 +226,15 @@ static bool goes_to(const struct cookie *c, const struct spt_cookie_site *site, 
 /* Orders cookies for qsort: longer paths first, then older cookies. */
 static int compare(const void *a, const void *b)
 {
-    const struct cookie *x = *(struct cookie *const *)a, *y = *(struct cookie *const *)b;
+    const struct spt_cookie *x = *(struct spt_cookie *const *)a,
+                            *y = *(struct spt_cookie *const *)b;
     if (x->path_len != y->path_len)
         return x->path_len > y->path_len ? -1 : 1;
     return x->made < y->made ? -1 : 1;
 }
 
 /* Returns true if the value of a Cookie header has a cookie with the name of `c`. */
-static bool has_name(const char *line, size_t len, const struct cookie *c)
+static bool has_name(const char *line, size_t len, const struct spt_cookie *c)
 {
     for (const char *p = line, *end = line + len; p < end;) {
         const char *semicolon = memchr(p, ';', (size_t)(end - p));
@@ -220,7 +248,7 @@ static bool has_name(const char *line, size_t len, const struct cookie *c)
     return false;
 }
 
-static int add(struct spt_buf *out, size_t begin, const struct cookie *c)
+static int add(struct spt_buf *out, size_t begin, const struct spt_cookie *c)
 {
     size_t len = c->name_len + c->value_len + 3;
     if (out->len + len > SPT_COOKIE_LINE_MAX)
@@ -236,12 +264,12 @@ static int add(struct spt_buf *out, size_t begin, const struct cookie *c)
 }
 
 static size_t collect(struct spt_jar *jar, const struct spt_cookie_site *site, int64_t now,
-                      struct cookie **found)
+                      struct spt_cookie **found)
 {
     size_t n = 0;
     for (each_cookie(jar, l, following)) {
-        struct cookie *c = SPT_OF(l, struct cookie, link);
-        if (goes_to(c, site, now))
+        struct spt_cookie *c = SPT_OF(l, struct spt_cookie, link);
+        if (spt_jar_sends(c, site, now))
             found[n++] = c;
     }
     qsort(found, n, sizeof *found, compare);
@@ -253,7 +281,7 @@ int spt_jar_line(struct spt_jar *jar, const struct spt_cookie_site *site, const 
 {
     static const char name[] = "Cookie: ";
     const size_t begin = sizeof name - 1;
-    struct cookie **found = malloc((jar->n + 1) * sizeof *found);
+    struct spt_cookie **found = malloc((jar->n + 1) * sizeof *found);
     if (!found)
         return SEPTET_ENOMEM;
     size_t n = collect(jar, site, now, found);

@@ -334,6 +334,11 @@ free_session:
     return rc;
 }
 
+struct spt_jar *spt_session_jar(struct spt_session *session)
+{
+    return &session->jar;
+}
+
 void spt_session_stats(const struct spt_session *session, struct spt_session_stats *out)
 {
     *out = session->stats;

@@ -11,6 +11,7 @@
 
 struct spt_driver;
 struct spt_easy;
+struct spt_jar;
 struct spt_request;
 struct spt_session;
 
@@ -35,6 +36,9 @@ int spt_session_new(struct spt_session **out, struct spt_driver *driver,
 
 /* Fills in `out`. Takes time proportional to the number of open descriptors. */
 void spt_session_stats(const struct spt_session *session, struct spt_session_stats *out);
+
+/* Returns the cookies of a session, which are sent and stored only if it was made with a jar. */
+struct spt_jar *spt_session_jar(struct spt_session *session);
 
 /* --- private to src/http --- */
 

@@ -79,6 +79,8 @@ static void read_attribute(struct spt_set_cookie *w, struct spt_piece name, stru
 {
     if (is(name, "secure")) {
         w->secure = true;
+    } else if (is(name, "httponly")) {
+        w->http_only = true;
     } else if (is(name, "domain")) {
         if (value.len > 0 && value.at[0] == '.')
             value = (struct spt_piece){value.at + 1, value.len - 1};
@@ -153,18 +155,22 @@ static bool settle_domain(struct spt_set_cookie *w, const struct spt_cookie_site
     return true;
 }
 
-/* Returns true if the cookie keeps what the prefix of its name promises, and a Secure one comes
- * over a secure connection. */
-static bool keeps_its_word(const struct spt_set_cookie *w, const struct spt_cookie_site *site,
-                           bool has_domain)
+/* Returns true if the cookie keeps what the prefix of its name promises. */
+static bool keeps_prefix(const struct spt_set_cookie *w, bool has_domain)
 {
-    if (w->secure && !site->secure)
-        return false;
     if (begins(w->name, "__secure-"))
         return w->secure;
     if (begins(w->name, "__host-"))
         return w->secure && !has_domain && spt_set_cookie_same(w->path, "/", 1);
     return true;
+}
+
+/* Returns true if the cookie keeps what the prefix of its name promises, and a Secure one comes
+ * over a secure connection. */
+static bool keeps_its_word(const struct spt_set_cookie *w, const struct spt_cookie_site *site,
+                           bool has_domain)
+{
+    return !(w->secure && !site->secure) && keeps_prefix(w, has_domain);
 }
 
 /* Sets the instant at which the cookie expires, which an attribute gives, or the end of the
@@ -187,4 +193,53 @@ bool spt_set_cookie_read(struct spt_set_cookie *w, const struct spt_cookie_site 
         w->path = default_path(site);
     settle_expiry(w, now);
     return settle_domain(w, site) && keeps_its_word(w, site, has_domain);
+}
+
+/* --- from scripts --- */
+
+static bool has_any(struct spt_piece p, const char *characters)
+{
+    for (size_t i = 0; i < p.len; i++)
+        if (p.at[i] != '\0' && strchr(characters, p.at[i]))
+            return true;
+    return has_control_character(p.at, p.len);
+}
+
+static bool is_trimmed(struct spt_piece p)
+{
+    return p.len == 0 || !(is_blank(p.at[0]) || is_blank(p.at[p.len - 1]));
+}
+
+static const char *check_domain(struct spt_set_cookie *w)
+{
+    if (w->domain.len > 0 && w->domain.at[0] == '.')
+        w->domain = (struct spt_piece){w->domain.at + 1, w->domain.len - 1};
+    if (w->domain.len == 0 || memchr(w->domain.at, '\0', w->domain.len) ||
+        !read_domain(w->domain, w->room))
+        return "the domain is not a host";
+    w->domain = (struct spt_piece){w->room, strlen(w->room)};
+    if (spt_cookie_site_is_address(w->room))
+        w->host_only = true;
+    if (!w->host_only && spt_cookie_site_is_public_suffix(w->room))
+        return "the domain is a public suffix, so 'host_only' must be true";
+    return NULL;
+}
+
+const char *spt_set_cookie_check(struct spt_set_cookie *w)
+{
+    if (w->name.len == 0 || has_any(w->name, "=;") || !is_trimmed(w->name))
+        return "the name is empty, or has '=', ';', a control character or a blank at an end";
+    if (has_any(w->value, ";") || !is_trimmed(w->value))
+        return "the value has ';', a control character or a blank at an end";
+    if (w->name.len + w->value.len > SPT_COOKIE_SIZE_MAX)
+        return "the name and the value have more than 4096 bytes";
+    if (w->path.len == 0 || w->path.at[0] != '/' || has_any(w->path, ";"))
+        return "the path does not begin with '/', or has ';' or a control character";
+    if (w->path.len > SPT_COOKIE_SIZE_MAX)
+        return "the path has more than 4096 bytes";
+    const char *fault = check_domain(w);
+    if (!fault && !keeps_prefix(w, !w->host_only))
+        fault = "the prefix of the name requires 'secure', and '__Host-' also 'host_only' and the "
+                "path '/'";
+    return fault;
 }

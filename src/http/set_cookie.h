@@ -25,6 +25,7 @@ struct spt_set_cookie {
     int64_t max_age; /* seconds; INT64_MIN: not given */
     bool secure;
     bool host_only;
+    bool http_only;
     char room[256]; /* the domain */
 };
 
@@ -32,6 +33,11 @@ struct spt_set_cookie {
  * not one that the site may set. */
 bool spt_set_cookie_read(struct spt_set_cookie *w, const struct spt_cookie_site *site,
                          const char *text, size_t len, int64_t now);
+
+/* Checks a cookie that a script sets: its name, value, path, domain, `secure`, `host_only` and
+ * `expires`. Makes the domain that of hosts in normal form, in `room`, and `host_only` true if the
+ * domain is an address. Returns NULL, or what is wrong as a static text. */
+const char *spt_set_cookie_check(struct spt_set_cookie *cookie);
 
 /* Returns the text from `at` to `end` without the blanks around it. */
 struct spt_piece spt_set_cookie_trim(const char *at, const char *end);

@@ -5,6 +5,7 @@ local addresses = require "septet.http.addresses"
 local args = require "septet.internal.args"
 local auth = require "septet.http.auth"
 local connection_options = require "septet.http.connection_options"
+local cookies = require "septet.http.cookies"
 local headers = require "septet.http.headers"
 local hooks = require "septet.http.hooks"
 local limits = require "septet.http.limits"
@@ -229,6 +230,43 @@ end
 function Session:events(target, options)
   args.string(target, 1, "events")
   return require "septet.http.events".new(self, target, options)
+end
+--- Lists the cookies of a session that keeps them, or those that it sends to a URL.
+---@param target string|nil
+---@return septet.Cookie[]
+function Session:cookies(target)
+  return cookies.list(self, target)
+end
+--- Sets a cookie, or removes the one that an expired one replaces. Raises Usage for what a host may
+--- not set.
+---@param cookie septet.Cookie
+function Session:set_cookie(cookie)
+  cookies.set(self, cookie)
+end
+--- Removes cookies: all, or those with this name, domain and path.
+---@param filter {name: string|nil, domain: string|nil, path: string|nil}|nil
+---@return integer removed their number
+function Session:clear_cookies(filter)
+  return cookies.clear(self, filter)
+end
+--- Writes the cookies to a file in Netscape's format, which only its owner can read. The file is
+--- the old one or the whole new one at any time. Raises IoError.
+---@async
+---@param path string
+---@return integer written their number
+function Session:save_cookies(path)
+  args.string(path, 1, "save_cookies")
+  return cookies.save(self, path)
+end
+--- Adds the cookies of a file in Netscape's format. Refuses lines that are no cookie, or not one
+--- that a host may set. Raises IoError, and then has set none.
+---@async
+---@param path string
+---@return integer loaded the number of cookies that have not expired
+---@return {line: integer, reason: string}[] refused at most 100 of them
+function Session:load_cookies(path)
+  args.string(path, 1, "load_cookies")
+  return cookies.load(self, path)
 end
 for _, method in ipairs(retry.FUNCTIONS) do
   local verb = method:lower()

@@ -10,6 +10,7 @@ struct spt_http_pool;
 
 void spt_open_http_options(lua_State *L, struct spt_env *env);
 void spt_open_http_session(lua_State *L, struct spt_env *env);
+void spt_open_http_cookies(lua_State *L, struct spt_env *env);
 void spt_open_http_headers(lua_State *L, struct spt_env *env);
 void spt_open_http_header_block(lua_State *L, struct spt_env *env);
 void spt_open_http_failure(lua_State *L, struct spt_env *env);

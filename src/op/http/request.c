@@ -176,6 +176,7 @@ void spt_open_http(lua_State *L, struct spt_env *env)
     spt_http_add_functions(L, env, pool, functions);
     spt_open_http_options(L, env);
     spt_open_http_session(L, env);
+    spt_open_http_cookies(L, env);
     spt_open_http_headers(L, env);
     spt_open_http_header_block(L, env);
     spt_open_http_failure(L, env);
