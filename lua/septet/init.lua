@@ -12,6 +12,7 @@
 ---@field process septet.process
 ---@field url septet.url
 ---@field hash septet.hash
+---@field html septet.html
 ---@field trace septet.trace
 ---@field testing septet.testing
 local septet = {}
@@ -20,7 +21,7 @@ local core = require "septet.core"
 
 -- The public modules. All others are private.
 local MODULES = { task = true, sync = true, http = true, json = true, io = true, fs = true,
-  net = true, url = true, hash = true, trace = true, testing = true, process = true }
+  net = true, url = true, html = true, hash = true, trace = true, testing = true, process = true }
 
 --- Returns the versions of Septet and its libraries, in one line. With `more`, also the Lua
 --- features detected and the libcurl workarounds in use.

@@ -881,6 +881,12 @@ function core.http_authority(text) end
 ---@return string
 function core.http_public(url) end
 
+-- --- src/op/html ---
+
+--- Returns the functions of the HTML parser, which are opened by the first call.
+---@return septet.HtmlParts
+function core.html() end
+
 -- --- src/op/net ---
 
 ---@class septet.NetPolicy: userdata

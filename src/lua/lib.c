@@ -25,7 +25,8 @@ static void (*const libraries[])(lua_State *L, struct spt_env *env) = {
     spt_open_json_encode,    spt_open_text,         spt_open_trace,        spt_open_trace_file,
     spt_open_trace_mark,     spt_open_trace_ps,     spt_open_trace_task,   spt_open_errors,
     spt_open_locals,         spt_open_net,          spt_open_fs,           spt_open_load,
-    spt_open_gate,           spt_open_profile,      spt_open_process,      spt_open_task,
+    spt_open_gate,           spt_open_profile,      spt_open_html,         spt_open_process,
+    spt_open_task,
 };
 
 /* versions(): returns the versions of Septet and Lua, and of the linked libraries at run time. */

@@ -5,6 +5,7 @@
 local task, http, sync = require "septet.task", require "septet.http", require "septet.sync"
 local json, sio, trace = require "septet.json", require "septet.io", require "septet.trace"
 local url, hash = require "septet.url", require "septet.hash"
+local html = require "septet.html"
 require "septet.testing"
 
 local found, visited = {}, {}
@@ -38,7 +39,7 @@ local function error_of(fn, ...) return select(2, pcall(fn, ...)) end
 visited[found], visited[visited] = true, true
 visit(_G, "_G")
 visit({ task = task, http = http, sync = sync, json = json, io = sio, trace = trace, url = url,
-  hash = hash,
+  hash = hash, html = html,
   septet = require "septet", loaded = package.loaded }, "modules")
 task.group(function(g)
   visit({ group = g, scope = task.scope(), current = task.current(), tree = task.tree(),
@@ -50,6 +51,9 @@ task.group(function(g)
     refused = error_of(http.get, "http://127.0.0.1:1/"), json = error_of(json.decode, "{"),
     parsed = url.parse "http://a/?b=1", query = url.query "a=1",
     digest = hash.new "sha256", undigested = error_of(hash.unhex, "x"),
+    document = html.parse "<p>", element = html.parse "<p>":first "p",
+    links = html.parse "<a href>":links(),
+    selector = error_of(html.parse "".select, html.parse "", "<"),
     unparsed = error_of(url.parse, "http://"),
     array = json.decode "[1, [2], {}]", marked = json.array {}, null = json.null,
     response = error_of(http.get, origin .. "/status/200") }, "objects")

@@ -146,7 +146,7 @@ class Api(harness.Case):
       end
     end
     for _, m in ipairs {'task', 'sync', 'http', 'json', 'io', 'process', 'fs', 'net', 'url',
-  'hash', 'trace', 'testing'} do
+  'hash', 'html', 'trace', 'testing'} do
   list(m .. '.', require('septet.' .. m))
 end
     local task, http = require 'septet.task', require 'septet.http'
@@ -174,7 +174,7 @@ end
     def test_nothing_else_is_described(self):
         names = set(self.septet("-e", self.LIST).out.split())
         for name in re.findall(
-            r"^### `((?:task|sync|http|json|io|process|fs|net|url|hash|trace|testing)\.\w+"
+            r"^### `((?:task|sync|http|json|io|process|fs|net|url|hash|html|trace|testing)\.\w+"
             r"|(?:session|reader):\w+)",
             read("docs/api.md"),
             re.M,

@@ -56,6 +56,14 @@ eq(json.encode { a = { 1, 2.5, json.null } }, '{"a":[1,2.5,null]}')
 eq(json.decode('{"a":[1]}').a[1], 1)
 eq(pcall(json.decode, "{"), false)
 """,
+    "html": """
+local doc = html.parse("<title>t</title><p class=x>a &amp; <a href=b>c</a>", { url = "http://h/" })
+eq(doc.title, "t") eq(doc:first "p.x":text(), "a & c") eq(#doc:select "p, a", 2)
+eq(doc:links()[1].url, "http://h/b") eq(doc:first "a".parent.tag, "p")
+eq(doc:first "a":html(), '<a href="b">c</a>')
+eq(html.unescape(html.escape "<é>"), "<é>")
+eq(pcall(doc.select, doc, "::x"), false)
+""",
     "url": """
 local u = url.parse "http://u:p@h:81/a/../b?x=1&y=2#z"
 eq(u.host, "h") eq(u.path, "/b") eq(u:params():get "y", "2")
@@ -131,6 +139,7 @@ local septet = require "septet"
 local task, sync, json = require "septet.task", require "septet.sync", require "septet.json"
 local http, sio = require "septet.http", require "septet.io"
 local url, hash = require "septet.url", require "septet.hash"
+local html = require "septet.html"
 local trace, testing = require "septet.trace", require "septet.testing"
 """
 

@@ -15,6 +15,7 @@ CLASSES = {
     "septet.channel": "Channel", "septet.channel.sender": "Sender",
     "septet.completions": "Completions", "septet.event": "Event", "septet.future": "Future",
     "septet.hash": "RawHash",
+    "septet.html.document": "HtmlHandle", "septet.html.page": "HtmlPage",
     "septet.http.head": "Head", "septet.http.home": "Home",
     "septet.http.request_head": "RequestHead",
     "septet.http.session": "Pool", "septet.http.stream": "Stream", "septet.http.upload": "Upload",
@@ -34,6 +35,7 @@ LIST = """
 require 'septet.task'
 require 'septet.http'
 require 'septet.net'
+require 'septet.html'
 local registry = debug.getregistry()
 local core = registry['septet.core']
 for name in pairs(core) do print('core', name) end

@@ -6,6 +6,7 @@ local net = require "septet.net"
 local process = require "septet.process"
 local testing, url = require "septet.testing", require "septet.url"
 local hash = require "septet.hash"
+local html = require "septet.html"
 local files, origin = require "files", require "origin"
 
 -- Functions that pass their surplus arguments on, or write them.
@@ -29,6 +30,7 @@ local TAKES = {
   process = { run = 1, spawn = 1 },
   io = { open = 2, stdin = 1, create = 2 },
   net = { connect = 1, listen = 1 },
+  html = { parse = 2, escape = 1, unescape = 1 },
   url = { parse = 1, resolve = 2, build = 1, query = 2, encode = 2, decode = 2, normalize = 1,
     origin = 1, same_origin = 2 },
   hash = { new = 2, digest = 3, hmac = 4, file = 3, hex = 1, unhex = 1, base64 = 1, unbase64 = 1,
@@ -41,7 +43,7 @@ local TAKES = {
 }
 local MODULES = { task = task, sync = sync, http = http, json = json, io = sio, trace = trace,
   testing = testing, url = url, net = net,
-  hash = hash, process = process }
+  hash = hash, process = process, html = html }
 
 -- What methods are called on, how it is made, and how many arguments each takes besides.
 local OBJECTS = {
@@ -74,6 +76,11 @@ local OBJECTS = {
     { update = 1, hex = 0, raw = 0, base64 = 0, base64url = 0 } },
   { function() return process.spawn { "true" } end, { wait = 0, kill = 1, close = 0 } },
   { function() return process.spawn({ "cat" }).stdin end, { shutdown = 0, close = 0 } },
+  { function() return html.parse "<p>" end, {
+    select = 1, first = 1, text = 0, raw_text = 0, html = 0, links = 1, resolve = 1 } },
+  { function() return html.parse "<p>":first "p" end, {
+    select = 1, first = 1, matches = 1, closest = 1, text = 0, raw_text = 0, html = 0,
+    inner_html = 0, attr = 1 } },
   { function() return url.parse "http://a/?b=1" end, { params = 0 } },
   { function() return url.query "a=1" end, { get = 1, all = 1, set = 2 } },
   { function() return net.listen {} end, { accept = 0, connections = 0, close = 0, serve = 1 } },
@@ -86,7 +93,7 @@ local OBJECTS = {
   { function() return testing.serve(print) end, { wait = 1, close = 0 } },
   { function() return http.session():events(origin.url) end, { close = 0 } },
   { function() return http.get(origin.url .. "/bytes/1") end,
-    { raise_for_status = 0, json = 0, text = 2 } },
+    { raise_for_status = 0, json = 0, text = 2, html = 1 } },
   { function() return http.get(origin.url .. "/bytes/1").headers end, { all = 1, each = 0 } },
 }
 

@@ -139,5 +139,14 @@ function Response:links()
   return links.of(self.headers:all "link", self.url)
 end
 
+--- Returns the page in the body, parsed like by `html.parse`, whatever its Content-Type. Raises
+--- HtmlError.
+---@async
+---@param options septet.HtmlOptions|nil
+---@return septet.Document
+function Response:html(options)
+  return require "septet.html".parse(self, options)
+end
+
 args.methods(Response, "response", response.family)
 return response
