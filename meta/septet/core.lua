@@ -380,6 +380,11 @@ function core.clock_advance(seconds, left) end
 ---@param seconds number
 function core.clock_jump(seconds) end
 
+--- Sets whether a virtual clock may jump while the running task waits for I/O, as nothing of this
+--- program will cause it.
+---@param on boolean
+function core.clock_aside(on) end
+
 --- With `on`, a virtual clock does not advance by itself.
 ---@param on boolean
 ---@return boolean before

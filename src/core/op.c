@@ -29,6 +29,12 @@ static struct spt_task *task_of(const septet_op *op)
     return op->task;
 }
 
+/* Returns true if the host waits for the source of an operation that is armed. */
+static bool is_counted(const septet_op *op)
+{
+    return (op->type->flags & SEPTET_OP_EXTERNAL) && !task_of(op)->wait.aside;
+}
+
 struct spt_sched *spt_op_sched(const septet_op *op)
 {
     return task_of(op)->sched;
@@ -355,7 +361,7 @@ int spt_op_wait(lua_State *L, septet_op *op, bool shielded)
     op->state = SPT_OP_ARMED;
     t->wait.op = op;
     t->wait.shielded = shielded;
-    s->counts.external += (op->type->flags & SEPTET_OP_EXTERNAL) != 0;
+    s->counts.external += is_counted(op);
     begin_wait(L, t);
     if (!spt_list_is_empty(&s->queues.acyclic_waits) && op->type->blockers)
         spt_deadlock_break(t);
@@ -379,7 +385,7 @@ void septet_op_done(septet_op *op, int status)
     op->status = status;
     op->state = SPT_OP_DONE;
     if (waited) {
-        t->sched->counts.external -= (op->type->flags & SEPTET_OP_EXTERNAL) != 0;
+        t->sched->counts.external -= is_counted(op);
         spt_task_ready(t, false);
     }
 }
@@ -390,7 +396,7 @@ static void op_abort(septet_op *op)
     assert(op->state == SPT_OP_ARMED);
     drop_token(op);
     op->type->cancel(op);
-    spt_op_sched(op)->counts.external -= (op->type->flags & SEPTET_OP_EXTERNAL) != 0;
+    spt_op_sched(op)->counts.external -= is_counted(op);
     op_close(op, SPT_OP_CANCELLED);
 }
 

@@ -65,6 +65,7 @@ struct spt_task_wait {
     septet_op *op;   /* started, or done and not yet pushed; NULL if none */
     lua_State *co;   /* while it waits: the coroutine that waits, its own or one of the script's */
     bool shielded;   /* cancellation does not reach the wait */
+    bool aside;      /* a virtual clock need not wait for the events that it waits for */
     uint8_t refused; /* number of waits refused at the end of the run */
     uint8_t mark; /* scratch of a walk over all tasks, in deadlock.c and tree.c; 0 between them */
 };

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/op.h"
 #include "core/sched.h"
+#include "core/task.h"
 #include "loop/loop.h"
 #include "op/env.h"
 #include "op/openers.h"
@@ -133,11 +134,21 @@ static int l_manual(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg functions[] = {{"wait_idle", l_wait_idle},
-                                     {"clock_advance", l_advance},
-                                     {"clock_jump", l_jump},
-                                     {"clock_manual", l_manual},
-                                     {NULL, NULL}};
+/* clock_aside(on): sets whether a virtual clock may jump while the running task waits for I/O, as
+ * nothing of this program will cause it. Does nothing on the real clock. */
+static int l_aside(lua_State *L)
+{
+    const struct spt_env *env = spt_env(L);
+    struct spt_task *t = env->sched->current;
+    if (!t)
+        return spt_error_usage(L, "cannot wait here: not inside a task");
+    t->wait.aside = env->is_virtual && lua_toboolean(L, 1);
+    return 0;
+}
+
+static const luaL_Reg functions[] = {{"wait_idle", l_wait_idle}, {"clock_advance", l_advance},
+                                     {"clock_jump", l_jump},     {"clock_manual", l_manual},
+                                     {"clock_aside", l_aside},   {NULL, NULL}};
 
 void spt_open_wait_idle(lua_State *L, struct spt_env *env)
 {

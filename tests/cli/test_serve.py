@@ -118,6 +118,26 @@ print(http.get(server.url .. '/x').status)
         self.assertIn("handler of GET /x", result.err)
         self.assertIn("as planned", result.err)
 
+    def test_a_virtual_clock_jumps_beside_a_server(self):
+        """The waits of a server for clients do not hold a virtual clock, those for a request do."""
+        script = self.write("s.lua", """
+local task, http, testing = require 'septet.task', require 'septet.http', require 'septet.testing'
+local server <close> = testing.serve(function(r)
+  if r.path == '/slow' then task.sleep(5) end
+  return 'ok'
+end, { timeout = 1e9 })
+local session <close> = http.session()
+print(session:get(server.url).body)
+local start = task.now()
+task.sleep(1e8)
+print(task.now() - start > 1e8 - 1)
+local t = task.spawn(session.get, session, server.url .. '/slow')
+server:wait(2)
+testing.advance(5)
+print(t:await().body, session:stats().connections_made)
+""")
+        self.check(self.septet("--virtual-time", script), out="ok\ntrue\nok\t1\n")
+
     def test_a_run_ends_with_its_server(self):
         """A server that nothing closes ends with the script, also with a handler that waits."""
         result = self.lua("""

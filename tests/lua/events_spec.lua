@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- septet.http: event streams of responses and of URLs, which connect again.
 local septet, task, http = require "septet", require "septet.task", require "septet.http"
+local testing = require "septet.testing"
 local origin = require "origin"
 
 local HEAD = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
@@ -234,16 +235,24 @@ describe("the events of a URL", function()
   end)
 
   it("belong to the block that made them, not to the one that waits", function()
+    local server <close> = testing.serve(function(request)
+      local last = tonumber(request.headers["last-event-id"]) or 0
+      if last == 3 then return 204 end
+      local steps = { HEAD }
+      for id = last + 1, 3 do
+        steps[#steps + 1] = ("id: %d\ndata: %d\n\n"):format(id, id)
+        steps[#steps + 1] = 0.05
+      end
+      return { raw = steps }
+    end)
     local session <close> = http.session()
-    local url = origin.raw { HEAD, "data: a\n\n", 0.05, "data: b\n\n", "rst", "next",
-      HEAD, "data: c\n\n", "next", status(204) }
     local found, late = {}, 0
-    local events <close> = session:events(url, quick())
+    local events <close> = session:events(server.url, quick())
     repeat
-      local ok, event = task.move_on_after(0.02, events)
-      if not ok then late = late + 1 elseif event then found[#found + 1] = event.data end
-    until ok and not event
-    equal({ found, late > 0 }, { { "a", "b", "c" }, true })
+      local in_time, event = task.move_on_after(0.02 + late / 1000, events)
+      if not in_time then late = late + 1 elseif event then found[#found + 1] = event.data end
+    until in_time and not event
+    equal({ found, late > 0 }, { { "1", "2", "3" }, true })
   end)
 
   it("can be cancelled at each instant, and go on", function()
@@ -272,6 +281,45 @@ describe("the events of a URL", function()
         last = ids[data]
       end
       equal({ asked[#asked], #asked <= 5 }, { last, true })
+    end
+    equal(session:stats().active, 0)
+  end)
+
+  it("lose no event and repeat none, wherever the waits are cancelled", function()
+    -- A server that resumes after any event, breaks off at any byte, and fails now and then.
+    local text = ""
+    for i = 1, 40 do text = text .. ("id: %d\ndata: %d\n\n"):format(i, i) end
+    local n = 0
+    local server <close> = testing.serve(function(request)
+      n = n + 1
+      local last = request.headers["last-event-id"]
+      if last == "40" then return 204 end
+      if n % 5 == 0 then return 503 end
+      if n % 7 == 0 then return { reset = true } end
+      local from = last and select(2, text:find("data: " .. last .. "\n\n", 1, true)) + 1 or 1
+      local rest = text:sub(from, from + 30 + n * 7 % 50)
+      return { reset = n % 3 == 0, raw = { HEAD .. "retry: 0\n", 0.0005, rest:sub(1, n % 20),
+        0.0005, rest:sub(n % 20 + 1) } }
+    end)
+    local session <close> = http.session()
+    for round = 1, many(30) + 1 do
+      local events <close> = session:events(server.url, quick())
+      local found, expected, ended, step = {}, {}, false, 0
+      while not ended do
+        step = step + 1 -- the later, the longer: a slow machine connects at last
+        task.move_on_after(step * round % 40 / 10000 * (1 + step / 20), function()
+          while true do
+            local event = events()
+            if not event then
+              ended = true
+              return
+            end
+            found[#found + 1] = event.data
+          end
+        end)
+      end
+      for i = 1, 40 do expected[i] = tostring(i) end
+      equal(found, expected, round)
     end
     equal(session:stats().active, 0)
   end)

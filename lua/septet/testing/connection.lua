@@ -104,7 +104,9 @@ end
 
 -- Waits for the next request. Returns nil if the client has gone or sent none in time.
 local function receive(server, writer, from)
+  core.clock_aside(true)
   local ok, more = pcall(from.fill, from)
+  core.clock_aside(false)
   if not ok and core.is(more, "RequestError") or ok and not more then return nil end
   if not ok then error(more, 0) end
   local in_time, head = blocks.move_on_after(server.timeout, from.head, from)

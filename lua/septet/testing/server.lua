@@ -74,8 +74,9 @@ function server.new(handler, options)
     max_body = options.max_body or MAX_BODY, streams = options.streams,
     on_error = options.on_error, keep = options.keep or KEPT, changed = sync.event(),
   }, server_meta)
-  self.task = core.background(listener.serve, listener, function(accepted)
-    connection.run(self, accepted)
+  self.task = core.background(function()
+    core.clock_aside(true) -- a virtual clock need not wait for clients of other programs
+    listener:serve(function(accepted) connection.run(self, accepted) end)
   end)
   self.task.name = "server " .. self.url
   closers.add(self)
