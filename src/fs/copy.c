@@ -23,6 +23,12 @@ static int blame(struct spt_fs_copy *c, const struct spt_fs_tree_item *item, int
 
 /* --- an entry of the tree --- */
 
+/* Returns true if an attempt that failed is to be repeated with fewer open folders. */
+static bool may_repeat(struct spt_fs_copy *c, int rc)
+{
+    return spt_dirs_spare(&c->target, rc) || spt_dirs_spare(&c->tree.dirs, rc);
+}
+
 /* Makes a folder, enters it, and has the tree enter its own. A folder is not copied into itself. */
 static int copy_folder(struct spt_fs_copy *c, const struct spt_fs_tree_item *item)
 {
@@ -35,7 +41,11 @@ static int copy_folder(struct spt_fs_copy *c, const struct spt_fs_tree_item *ite
     int at = spt_dirs_top(&c->target)->fd;
     if (mkdirat(at, item->name, 0700) != 0 && !(errno == EEXIST && c->overwrite))
         return -errno;
-    return spt_dirs_enter(&c->target, item->name, false);
+    int rc;
+    do {
+        rc = spt_dirs_enter(&c->target, item->name, false);
+    } while (may_repeat(c, rc));
+    return rc;
 }
 
 /* Leaves a folder of the copy, which gets the permissions of the one that was copied. */
@@ -68,8 +78,11 @@ static int copy_link(struct spt_fs_copy *c, const struct spt_fs_tree_item *item)
 static int begin_file(struct spt_fs_copy *c, const struct spt_fs_tree_item *item)
 {
     struct stat st;
-    long fd = SPT_FS_RETRY(
-        openat(item->at, item->name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW));
+    const int how = O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW;
+    long fd;
+    do {
+        fd = SPT_FS_RETRY(openat(item->at, item->name, how));
+    } while (may_repeat(c, (int)fd));
     if (fd < 0)
         return (int)fd;
     if (fstat((int)fd, &st) != 0 || !S_ISREG(st.st_mode)) {
@@ -80,8 +93,16 @@ static int begin_file(struct spt_fs_copy *c, const struct spt_fs_tree_item *item
                                c->overwrite);
 }
 
+static int enter_again(struct spt_fs_copy *c, const struct spt_fs_tree_item *item)
+{
+    spt_fs_tree_again(&c->tree, item->name);
+    return 0;
+}
+
 static int copy_item(struct spt_fs_copy *c, const struct spt_fs_tree_item *item)
 {
+    if (item->kind == SPT_FS_TREE_FAULT && item->name && spt_dirs_spare(&c->target, item->error))
+        return enter_again(c, item);
     if (item->kind == SPT_FS_TREE_FAULT)
         return item->error;
     if (item->kind == SPT_FS_TREE_LEAVE)

@@ -99,9 +99,9 @@ int spt_dirs_begin(struct spt_dirs *dirs, int fd, const char *path)
     return push(dirs, fd, path, false);
 }
 
-static bool is_short_of_descriptors(int error)
+bool spt_dirs_spare(struct spt_dirs *dirs, int error)
 {
-    return error == -EMFILE || error == -ENFILE;
+    return (error == -EMFILE || error == -ENFILE) && close_one(dirs);
 }
 
 /* Opens a folder. If descriptors are short, does with fewer open folders. */
@@ -110,7 +110,7 @@ static int open_in(struct spt_dirs *dirs, int at, const char *name, bool by_link
     int fd;
     do {
         fd = spt_dirs_open(at, name, by_link);
-    } while (is_short_of_descriptors(fd) && close_one(dirs));
+    } while (spt_dirs_spare(dirs, fd));
     return fd;
 }
 

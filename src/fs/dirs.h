@@ -40,9 +40,13 @@ int spt_dirs_begin(struct spt_dirs *dirs, int fd, const char *path);
 int spt_dirs_enter(struct spt_dirs *dirs, const char *name, bool by_link);
 
 /* Leaves the top, which is not the root, for the one above it. If that cannot be opened again,
- * returns an error, and the top has no descriptor. The name that was left, with a NUL, remains behind
- * the path of the new top. */
+ * returns an error, and the top has no descriptor. The name that was left, with a NUL, remains
+ * behind the path of the new top. */
 int spt_dirs_leave(struct spt_dirs *dirs);
+
+/* Returns true if `error` says that descriptors are short, and one of a shallower folder could be
+ * closed, so that another attempt may succeed. */
+bool spt_dirs_spare(struct spt_dirs *dirs, int error);
 
 /* Closes all folders. */
 void spt_dirs_release(struct spt_dirs *dirs);

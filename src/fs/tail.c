@@ -54,7 +54,7 @@ static int read_bytes(struct spt_fs_tail *tail)
     return (int)n;
 }
 
-/* Closes a removed file. As long as it is open, the kernel does not report the end of its folder. */
+/* Closes a removed file: while it is open, the kernel does not report the end of its folder. */
 static int end_removed(struct spt_fs_tail *tail)
 {
     close_file(tail);

@@ -40,9 +40,13 @@ static struct spt_fs_tree_level *top_of(struct spt_fs_tree *tree)
 static int begin_names(struct spt_fs_tree *tree)
 {
     struct spt_fs_tree_level *top = top_of(tree);
+    int rc;
     spt_names_init(&top->names);
     top->id = tree->ids;
-    return spt_names_begin(&top->names, spt_dirs_top(&tree->dirs)->fd, tree->sorted);
+    do {
+        rc = spt_names_begin(&top->names, spt_dirs_top(&tree->dirs)->fd, tree->sorted);
+    } while (spt_dirs_spare(&tree->dirs, rc));
+    return rc;
 }
 
 int spt_fs_tree_begin(struct spt_fs_tree *tree, int fd, const char *path)
