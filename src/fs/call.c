@@ -46,6 +46,17 @@ void spt_fs_call_blame(struct spt_fs_call *call, const char *where, size_t where
     path[where_len + slash + name_len] = '\0';
 }
 
+/* Returns a copy of n bytes as a string, or NULL if there is no memory. */
+static char *copy_of(const char *bytes, size_t n)
+{
+    char *copy = malloc(n + 1);
+    if (copy) {
+        memcpy(copy, bytes, n);
+        copy[n] = '\0';
+    }
+    return copy;
+}
+
 int spt_fs_open_parent(const char *path, char **base, bool *slashes)
 {
     size_t len = strlen(path), end = len;
@@ -61,8 +72,8 @@ int spt_fs_open_parent(const char *path, char **base, bool *slashes)
         return -ENOENT;
     if (n == 0 || strncmp(path + from, "..", n) == 0) /* also "." */
         return -EINVAL;
-    char *folder = from > 0 ? strndup(path, from) : strdup(".");
-    *base = strndup(path + from, n);
+    char *folder = from > 0 ? copy_of(path, from) : copy_of(".", 1);
+    *base = copy_of(path + from, n);
     long fd = -ENOMEM;
     if (folder && *base)
         fd = SPT_FS_RETRY(open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC));

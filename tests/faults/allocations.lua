@@ -2,6 +2,7 @@
 -- The scripts of test_allocations.c, by name. Each ends by itself, whichever of its allocations
 -- fail: what waits for a task that may fail is in one group with it.
 local task, sync, testing = require "septet.task", require "septet.sync", require "septet.testing"
+local fs = require "septet.fs"
 local json, trace = require "septet.json", require "septet.trace"
 local net = require "septet.net"
 local scripts = {}
@@ -389,6 +390,25 @@ function scripts.texts()
   assert(#task.tree() > 0)
   testing.advance(0)
   nap(1)
+end
+
+function scripts.files()
+  local dir <close> = fs.temp_dir()
+  local path = dir.path
+  fs.mkdir(path .. "/a/b", { parents = true })
+  fs.write(path .. "/a/f", ("line\n"):rep(60000), { sync = false })
+  fs.append(path .. "/a/f", "last")
+  assert(#fs.read(path .. "/a/f") == 300004)
+  fs.copy(path .. "/a", path .. "/c", { recursive = true })
+  local n = 0
+  for _ in fs.walk(path, { stat = true, sort = true }) do n = n + 1 end
+  assert(n == 6 and #fs.list(path) == 2)
+  local _, watch = fs.watch(path, { recursive = true })
+  local _ <close> = watch
+  fs.append(path .. "/c/b/g", "x")
+  assert(watch:next().name == "c/b/g")
+  for line in fs.tail(path .. "/a/f", { from = "start", follow = false }) do assert(#line == 4) end
+  fs.remove(path .. "/a", { recursive = true })
 end
 
 return scripts

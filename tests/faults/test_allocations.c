@@ -33,7 +33,8 @@ static const char *const names[] = {"sequence",
                                     "background_and_locals",
                                     "recording",
                                     "sockets",
-                                    "texts"};
+                                    "texts",
+                                    "files"};
 enum { NAMES = sizeof names / sizeof *names };
 
 static char wrong[8192]; /* what went wrong in the last round */
@@ -162,6 +163,22 @@ static void test_fault_45_all_later_allocations_of_our_own_fail(void **state)
     torture(OWN, FOR_EVER);
 }
 
+static char folder[] = "/tmp/septet-allocations-XXXXXX";
+
+/* Has temporary files made in a folder, because one whose removal fails for want of memory is
+ * left. */
+static int make_folder(void **state)
+{
+    return mkdtemp(folder) && setenv("TMPDIR", folder, 1) == 0 ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    char command[64];
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    return system(command);
+}
+
 /* With an argument: the tests of which it is the pattern. */
 int main(int argc, char **argv)
 {
@@ -178,5 +195,5 @@ int main(int argc, char **argv)
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
     printf("seed %lu\n", fault_seed());
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

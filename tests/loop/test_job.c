@@ -158,6 +158,71 @@ static void test_never_begins(void **state)
     assert_int_equal(released, THREADS + 1);
 }
 
+/* A function that needs three runs, or undoes what it has begun. */
+struct steps {
+    struct spt_job job;
+    unsigned runs;
+    bool undone;
+};
+
+static struct {
+    unsigned runs;
+    bool undone;
+} steps_seen;
+
+static void run_step(struct spt_job *job)
+{
+    struct steps *steps = (struct steps *)job;
+    steps->runs++;
+    steps->undone = spt_job_is_abandoned(job);
+    job->unfinished = steps->runs < 3 && !steps->undone;
+}
+
+static void release_steps(struct spt_job *job)
+{
+    const struct steps *steps = (const struct steps *)job;
+    steps_seen.runs = steps->runs;
+    steps_seen.undone = steps->undone;
+    release(job);
+}
+
+static const struct spt_job_type steps_type = {.run = run_step, .release = release_steps};
+
+static struct steps *new_steps(void)
+{
+    struct steps *steps = calloc(1, sizeof *steps);
+    assert_non_null(steps);
+    steps->job.type = &steps_type;
+    return steps;
+}
+
+static void test_released_unfinished(void **state)
+{
+    struct spt_loop *loop = new_loop();
+    struct steps *between = new_steps(), *within = new_steps(), *whole = new_steps();
+    spt_job_start(&between->job, loop, on_done, &told);
+    run_until_told(loop, 1);
+    assert_true(between->job.unfinished);
+    spt_job_release(&between->job);
+    assert_int_equal(released, 0);
+    spt_job_start(&within->job, loop, on_done, &told);
+    run_until_told(loop, 2);
+    assert_int_equal(released, 1);
+    assert_true(steps_seen.undone && steps_seen.runs == 2);
+    spt_job_start(&within->job, loop, on_done, &told);
+    spt_job_release(&within->job); /* libuv may not take it back */
+    for (unsigned n = 3; n <= 5; n++) {
+        spt_job_start(&whole->job, loop, on_done, &told);
+        run_until_told(loop, n);
+    }
+    spt_loop_free(loop); /* waits for the undoing */
+    assert_int_equal(released, 2);
+    assert_true(steps_seen.undone || steps_seen.runs == 3);
+    spt_job_release(&whole->job);
+    assert_int_equal(released, 3);
+    assert_true(!steps_seen.undone && steps_seen.runs == 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +230,7 @@ int main(void)
         cmocka_unit_test(test_released_while_it_runs),
         cmocka_unit_test(test_forgotten),
         cmocka_unit_test(test_never_begins),
+        cmocka_unit_test(test_released_unfinished),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
