@@ -18,6 +18,7 @@
 #include "net/address.h"
 
 #define ADDRESSES_MAX 32
+#define AGAIN_NS      (20 * SPT_NS_PER_MS) /* until a unix socket with a full queue is tried again */
 #define NEXT_AFTER_NS                                                                              \
     (250 * SPT_NS_PER_MS) /* until the next address is tried beside a silent one */
 
@@ -33,6 +34,7 @@ struct spt_dial {
     bool named;                /* the name is allowed, whatever its address */
     bool starting;             /* inside spt_dial_start() */
     bool done;                 /* connected or failed */
+    bool again;                /* the queue of the unix socket was full */
     struct spt_timer next;     /* until the next address is tried */
     struct spt_timer deadline; /* of the whole */
     struct attempt *attempts;
@@ -118,6 +120,7 @@ static bool settle(struct attempt *attempt)
         return true;
     }
     dial->failure = (struct spt_dial_failure){.error = stream->write_error};
+    dial->again = stream->write_error == UV_EAGAIN && dial->config.path;
     spt_stream_free(stream);
     return false;
 }
@@ -164,18 +167,23 @@ static bool begin(struct attempt *attempt)
 static void try_next(struct spt_dial *dial)
 {
     struct spt_timers *timers = dial->config.timers;
+    uint64_t now_ns = spt_loop_now(dial->config.loop);
     bool begun = false;
     spt_timer_stop(timers, &dial->next);
+    if (dial->again) {
+        dial->again = false;
+        dial->begun = 0;
+    }
     while (!begun && dial->begun < dial->n)
         begun = begin(&dial->attempts[dial->begun++]);
     if (dial->done)
         return;
-    if (dial->connecting == 0)
+    if (dial->again)
+        spt_timer_start(timers, &dial->next, now_ns + AGAIN_NS, on_silent);
+    else if (dial->connecting == 0)
         finish(dial, NULL);
-    else if (dial->begun < dial->n) {
-        uint64_t now_ns = spt_loop_now(dial->config.loop);
+    else if (dial->begun < dial->n)
         spt_timer_start(timers, &dial->next, now_ns + NEXT_AFTER_NS, on_silent);
-    }
 }
 
 /* --- names --- */

@@ -126,6 +126,25 @@ describe("connecting", function()
     for _, other in ipairs(queued) do other:close() end
   end)
 
+  it("to a unix socket with a full queue waits until it has room", function()
+    local f <close> = files.temporary()
+    os.remove(f.path)
+    local server <close> = net.listen { path = f.path, backlog = 1 }
+    local queued = {}
+    local function fill()
+      queued[#queued + 1] = net.connect { path = f.path, timeout = 0.1 }
+    end
+    local ok, err
+    repeat ok, err = task.pcall(fill) until not ok
+    equal(err.code, "timeout")
+    local t = waiting(net.connect, { path = f.path })
+    cancel(t)
+    t = waiting(net.connect, { path = f.path })
+    server:accept():close()
+    t:await():close()
+    for _, c in ipairs(queued) do c:close() end
+  end)
+
   it("is cancelled at each of its waits, and leaves nothing behind", function()
     local server <close> = net.listen()
     for n = 1, 6 do
