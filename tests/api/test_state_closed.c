@@ -170,6 +170,11 @@ static void test_e_7_lua_close_with_files(void **state)
     check(*state, "files");
 }
 
+static void test_e_7_lua_close_with_sockets(void **state)
+{
+    check(*state, "sockets");
+}
+
 static void test_e_7_lua_close_runs_finalizers_that_use_tasks(void **state)
 {
     fake_large("large");
@@ -224,7 +229,7 @@ static void close_state(uv_timer_t *timer)
 static void test_e_7_lua_close_in_a_callback_of_a_run(void **state)
 {
     struct closed *c = *state;
-    static const char *const names[] = {"tasks", "requests", "streams", "files"};
+    static const char *const names[] = {"tasks", "requests", "streams", "files", "sockets"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         uv_timer_t timer;
         open_with(c, NULL, SEPTET_CLOCK_REAL);
@@ -259,7 +264,7 @@ static void test_e_7_lua_close_in_a_callback_of_a_step(void **state)
 static void test_e_7_lua_close_on_a_loop_of_the_embedder(void **state)
 {
     struct closed *c = *state;
-    static const char *const names[] = {"tasks", "requests", "streams", "files"};
+    static const char *const names[] = {"tasks", "requests", "streams", "files", "sockets"};
     for (size_t i = 0; i < 2 * sizeof names / sizeof *names; i++) {
         uv_loop_t loop;
         uv_timer_t timer;
@@ -431,6 +436,7 @@ int main(void)
         CLOSED(test_e_7_lua_close_with_requests),
         CLOSED(test_e_7_lua_close_with_streams_and_uploads),
         CLOSED(test_e_7_lua_close_with_files),
+        CLOSED(test_e_7_lua_close_with_sockets),
         CLOSED(test_e_7_lua_close_runs_finalizers_that_use_tasks),
         CLOSED(test_e_7_lua_close_without_memory),
         CLOSED(test_e_7_lua_close_closes_each_operation_once),

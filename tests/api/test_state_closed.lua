@@ -127,6 +127,24 @@ function scripts.files()
   task.sleep(1000)
 end
 
+function scripts.sockets()
+  local task, net = require "septet.task", require "septet.net"
+  server = net.listen()
+  client = net.connect { host = server.host, port = server.port }
+  peer = server:accept()
+  task.spawn(client.read, client, 1)
+  task.spawn(client.write, client, ("x"):rep(20000000))
+  task.spawn(server.serve, server, print)
+  task.spawn(net.connect, { host = "silent.invalid", port = 1, resolver = "127.0.0.1:1" })
+  task.spawn(function()
+    local other <close> = net.connect { host = "localhost", port = server.port }
+    other:read_line()
+  end)
+  task.sleep(0.02)
+  ready = 1
+  task.sleep(1000)
+end
+
 function scripts.finalizers()
   local task, http = require "septet.task", require "septet.http"
   local current, session, channel = task.current(), http.session(), require "septet.sync".channel()

@@ -3,6 +3,16 @@
 local task, net = require "septet.task", require "septet.net"
 local files, ticker = require "files", require "ticker"
 
+-- Returns the number of descriptors that this process has open.
+local function descriptors()
+  local stat <close> = io.open "/proc/self/stat"
+  local list <close> = assert(io.popen(("ls /proc/%d/fd | wc -l"):format(stat:read "n")))
+  return list:read "n"
+end
+
+collectgarbage()
+local at_first = descriptors()
+
 -- Returns a server, and a task that serves it with fn.
 local function serving(fn, options)
   local server = net.listen(options)
@@ -253,6 +263,19 @@ describe("a server", function()
   end)
 end)
 
+describe("a handle", function()
+  it("a handle that a script drops is closed by the collector", function()
+    local server = net.listen()
+    local c <close> = net.connect { host = server.host, port = server.port }
+    server:accept()
+    server = nil -- luacheck: ignore
+    turns(2)
+    collectgarbage()
+    collectgarbage()
+    equal(c:read(1), nil)
+  end)
+end)
+
 describe("a mistake", function()
   it("a mistake in an argument raises Usage at its line", function()
     local server <close> = net.listen()
@@ -292,5 +315,13 @@ describe("a mistake", function()
     misuse("the connection is closed", function() c:write "x" end)
     misuse("the connection is closed", function() c:shutdown() end)
     c:close()
+  end)
+end)
+
+describe("the end", function()
+  it("the end leaves no descriptor open", function()
+    collectgarbage()
+    collectgarbage()
+    equal(descriptors(), at_first)
   end)
 end)
