@@ -18,9 +18,10 @@
 #include "net/address.h"
 
 #define ADDRESSES_MAX 32
-#define AGAIN_NS      (20 * SPT_NS_PER_MS) /* until a unix socket with a full queue is tried again */
-#define NEXT_AFTER_NS                                                                              \
-    (250 * SPT_NS_PER_MS) /* until the next address is tried beside a silent one */
+/* until a unix socket with a full queue is tried again */
+#define AGAIN_NS      (20 * SPT_NS_PER_MS)
+/* until the next address is tried beside a silent one */
+#define NEXT_AFTER_NS (250 * SPT_NS_PER_MS)
 
 struct attempt {
     struct spt_dial *dial;
