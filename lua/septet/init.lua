@@ -12,6 +12,7 @@
 ---@field process septet.process
 ---@field url septet.url
 ---@field hash septet.hash
+---@field robots septet.robots
 ---@field html septet.html
 ---@field trace septet.trace
 ---@field testing septet.testing
@@ -20,8 +21,23 @@ local septet = {}
 local core = require "septet.core"
 
 -- The public modules. All others are private.
-local MODULES = { task = true, sync = true, http = true, json = true, io = true, fs = true,
-  net = true, url = true, html = true, hash = true, trace = true, testing = true, process = true }
+local MODULES = {}
+for name in ([[
+  fs
+  hash
+  html
+  http
+  io
+  json
+  net
+  process
+  robots
+  sync
+  task
+  testing
+  trace
+  url
+]]):gmatch "%S+" do MODULES[name] = true end
 
 --- Returns the versions of Septet and its libraries, in one line. With `more`, also the Lua
 --- features detected and the libcurl workarounds in use.

@@ -142,8 +142,8 @@ function Rules:allows(agent, path)
   return allow >= disallow
 end
 
---- Returns the seconds that the crawler is asked to leave between two requests, or nil. This line is
---- not in the RFC, and few crawlers support it.
+--- Returns the seconds that the crawler is asked to leave between two requests, or nil. This line
+--- is not in the RFC, and few crawlers support it.
 ---@param agent string
 ---@return number|nil
 function Rules:crawl_delay(agent)

@@ -55,8 +55,8 @@ describe("paths", function()
 
   it("percent-encoding is compared by what it means", function()
     check("User-agent: *\nDisallow: /a%3cd\nDisallow: /%7Ejoe\nDisallow: /b/\u{e9}\n" ..
-      "Disallow: /c%2Fd", "a", { ["/a%3Cd"] = false, ["/~joe"] = false, ["/b/%C3%A9"] = false, ["/c/d"] = true,
-        ["/c%2fd"] = false })
+      "Disallow: /c%2Fd", "a", { ["/a%3Cd"] = false, ["/~joe"] = false, ["/b/%C3%A9"] = false,
+      ["/c/d"] = true, ["/c%2fd"] = false })
   end)
 
   it("a rule with many '*' takes no longer for it", function()

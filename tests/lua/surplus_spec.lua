@@ -5,7 +5,7 @@ local json, sio, trace = require "septet.json", require "septet.io", require "se
 local net = require "septet.net"
 local process = require "septet.process"
 local testing, url = require "septet.testing", require "septet.url"
-local hash = require "septet.hash"
+local hash, robots = require "septet.hash", require "septet.robots"
 local html = require "septet.html"
 local files, origin = require "files", require "origin"
 
@@ -33,6 +33,7 @@ local TAKES = {
   html = { parse = 2, escape = 1, unescape = 1 },
   url = { parse = 1, resolve = 2, build = 1, query = 2, encode = 2, decode = 2, normalize = 1,
     origin = 1, same_origin = 2 },
+  robots = { parse = 1, fetch = 2 },
   hash = { new = 2, digest = 3, hmac = 4, file = 3, hex = 1, unhex = 1, base64 = 1, unbase64 = 1,
     base64url = 1, unbase64url = 1, random = 2, equal = 2, md5 = 2, sha1 = 2, sha224 = 2,
     sha256 = 2, sha384 = 2, sha512 = 2, sha512_256 = 2, sha3_256 = 2, sha3_384 = 2, sha3_512 = 2,
@@ -41,9 +42,8 @@ local TAKES = {
     otlp = 1, ps = 1, histogram = 1 },
   testing = { serve = 2, advance = 1, wait_all_blocked = 0, busy = 1, autojump = 1, sequencer = 0 },
 }
-local MODULES = { task = task, sync = sync, http = http, json = json, io = sio, trace = trace,
-  testing = testing, url = url, net = net,
-  hash = hash, process = process, html = html }
+local MODULES = {}
+for name in pairs(TAKES) do MODULES[name] = require("septet." .. name) end
 
 -- What methods are called on, how it is made, and how many arguments each takes besides.
 local OBJECTS = {
@@ -72,6 +72,7 @@ local OBJECTS = {
       percentile = 1, buckets = 0, encode = 0 } },
   { function() return sio.stdin() end, {
     read_line = 0, read = 1, read_exactly = 1, read_all = 1, lines = 0, close = 0 } },
+  { function() return robots.parse "" end, { allows = 2, crawl_delay = 1 } },
   { function() return hash.new "md5" end,
     { update = 1, hex = 0, raw = 0, base64 = 0, base64url = 0 } },
   { function() return process.spawn { "true" } end, { wait = 0, kill = 1, close = 0 } },
