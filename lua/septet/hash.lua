@@ -168,7 +168,7 @@ local function decoder(name, what, decode)
       end
       out[#out + 1] = bytes
     end, DIGITS)
-    return table.concat(out)
+    return core.join(out)
   end
 end
 

@@ -14,6 +14,7 @@
 ---@field hash septet.hash
 ---@field robots septet.robots
 ---@field html septet.html
+---@field csv septet.csv
 ---@field trace septet.trace
 ---@field testing septet.testing
 local septet = {}

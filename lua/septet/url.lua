@@ -292,7 +292,7 @@ function url.decode(text, options)
     if bad then fail(text:sub(1, 80), "percent", first + bad - 1, "text") end
     out[#out + 1], first = decoded, last + 1
   end
-  return table.concat(out)
+  return core.join(out)
 end
 
 -- --- comparing ---

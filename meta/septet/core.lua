@@ -265,7 +265,8 @@ function core.trace_mark(name, value) end
 ---@param value number
 function core.trace_count(name, value) end
 
--- --- src/lua/json.c, src/lua/json_encode.c, src/lua/text.c, src/lua/hash.c, src/lua/encoding.c ---
+-- --- src/lua/json.c, src/lua/json_encode.c, src/lua/text.c, src/lua/hash.c, src/lua/encoding.c,
+-- src/lua/csv.c, src/lua/csv_line.c ---
 
 --- Returns the value of a JSON text. Raises JsonError.
 ---@param text string
@@ -288,6 +289,29 @@ function core.json_encode(value, depth, indent) end
 ---@param controls boolean|nil true: bytes that the charset leaves undefined become controls
 ---@return string|nil
 function core.text_decode(bytes, charset, unit, controls) end
+
+--- Returns a parser of CSV.
+---@param separator string
+---@param quote string|boolean false if quotes have no meaning
+---@param lazy boolean|nil
+---@param ragged boolean|nil
+---@param max_field integer bytes
+---@param max_row integer bytes
+---@param max_columns integer
+---@return septet.CsvParser
+function core.csv_parser(separator, quote, lazy, ragged, max_field, max_row, max_columns) end
+
+--- Returns the line of a list of values. Returns nil and the number of the value that cannot be
+--- written, or false and the key that is no number of a value.
+---@param row any[]
+---@param count integer
+---@param separator string
+---@param newline string
+---@param all boolean|nil quotes each field
+---@param guard boolean|nil an apostrophe before what may be a formula
+---@return string|boolean|nil
+---@return any
+function core.csv_line(row, count, separator, newline, all, guard) end
 
 --- Returns the digest in hexadecimal.
 ---@param name "sha256"|"sha512"|"sha1"|"md5"
@@ -333,6 +357,11 @@ function core.base64(bytes, for_url) end
 ---@return string|nil
 ---@return integer|nil
 function core.unbase64(text, for_url, at_end) end
+
+--- Returns a list of strings joined, like table.concat(), but allocates once.
+---@param list string[]
+---@return string
+function core.join(list) end
 
 --- Returns two digits for each byte.
 ---@param bytes string

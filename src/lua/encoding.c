@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* base64, hex: texts for bytes, and the bytes of such texts. */
+/* base64, hex, join: texts for bytes, and the bytes of such texts. */
 #include <lauxlib.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/base64.h"
 #include "base/hex.h"
 #include "core/check.h"
+#include "core/error.h"
 #include "lua/lib.h"
 #include "op/env.h"
 
@@ -70,11 +72,41 @@ static int l_unhex(lua_State *L)
     return 2;
 }
 
-static const luaL_Reg functions[] = {{"base64", l_base64},
-                                     {"unbase64", l_unbase64},
-                                     {"hex", l_hex},
-                                     {"unhex", l_unhex},
-                                     {NULL, NULL}};
+/* Returns the number of bytes of a list of strings. */
+static size_t total_of(lua_State *L, lua_Integer n)
+{
+    size_t total = 0;
+    for (lua_Integer i = 1; i <= n; i++) {
+        if (lua_rawgeti(L, 1, i) != LUA_TSTRING)
+            spt_error_usage(L, "a list of strings expected");
+        total += lua_rawlen(L, -1);
+        lua_pop(L, 1);
+    }
+    return total;
+}
+
+/* join(list): returns a list of strings joined, like table.concat(), but allocates once: of long
+ * texts, that copies a third of the bytes. */
+static int l_join(lua_State *L)
+{
+    luaL_Buffer b;
+    luaL_checktype(L, 1, LUA_TTABLE);
+    lua_Integer n = (lua_Integer)lua_rawlen(L, 1);
+    size_t total = total_of(L, n), at = 0, len;
+    char *out = luaL_buffinitsize(L, &b, total);
+    for (lua_Integer i = 1; i <= n; i++) {
+        lua_rawgeti(L, 1, i);
+        const char *part = lua_tolstring(L, -1, &len);
+        memcpy(out + at, part, len);
+        at += len;
+        lua_pop(L, 1);
+    }
+    luaL_pushresultsize(&b, total);
+    return 1;
+}
+
+static const luaL_Reg functions[] = {{"base64", l_base64}, {"unbase64", l_unbase64}, {"hex", l_hex},
+                                     {"unhex", l_unhex},   {"join", l_join},         {NULL, NULL}};
 
 void spt_open_encoding(lua_State *L, struct spt_env *env)
 {

@@ -47,6 +47,10 @@ void spt_open_json_encode(lua_State *L, struct spt_env *env);
 void spt_open_hash(lua_State *L, struct spt_env *env);
 void spt_open_encoding(lua_State *L, struct spt_env *env);
 
+/* csv.c and csv_line.c: read and write CSV. */
+void spt_open_csv(lua_State *L, struct spt_env *env);
+void spt_open_csv_line(lua_State *L, struct spt_env *env);
+
 /* text.c: converts bytes of any charset to UTF-8. */
 void spt_open_text(lua_State *L, struct spt_env *env);
 

@@ -4,6 +4,7 @@
 -- luacheck: globals is_anothers origin
 local task, http, sync = require "septet.task", require "septet.http", require "septet.sync"
 local json, sio, trace = require "septet.json", require "septet.io", require "septet.trace"
+local csv = require "septet.csv"
 local url, hash = require "septet.url", require "septet.hash"
 local html = require "septet.html"
 require "septet.testing"
@@ -39,7 +40,7 @@ local function error_of(fn, ...) return select(2, pcall(fn, ...)) end
 visited[found], visited[visited] = true, true
 visit(_G, "_G")
 visit({ task = task, http = http, sync = sync, json = json, io = sio, trace = trace, url = url,
-  hash = hash, html = html,
+  hash = hash, csv = csv, html = html,
   septet = require "septet", loaded = package.loaded }, "modules")
 task.group(function(g)
   visit({ group = g, scope = task.scope(), current = task.current(), tree = task.tree(),
@@ -54,6 +55,7 @@ task.group(function(g)
     document = html.parse "<p>", element = html.parse "<p>":first "p",
     links = html.parse "<a href>":links(),
     selector = error_of(html.parse "".select, html.parse "", "<"),
+    rows = csv.reader "a,b", writer = csv.writer(function() end), torn = error_of(csv.parse, '"'),
     unparsed = error_of(url.parse, "http://"),
     array = json.decode "[1, [2], {}]", marked = json.array {}, null = json.null,
     response = error_of(http.get, origin .. "/status/200") }, "objects")

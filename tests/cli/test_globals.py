@@ -85,6 +85,16 @@ eq(#hash.random(9), 9) eq(hash.equal("a", "b"), false)
 eq(pcall(hash.unhex, "x"), false)
 eq(pcall(hash.file, dir .. "/none"), false)
 """,
+    "csv": """
+local rows, names = csv.parse("a,b\\n1,2", { header = true })
+eq(rows[1].b, "2") eq(names[2], "b")
+for row in csv.reader "1,2" do eq(row[2], "2") end
+eq(csv.format { { 1, "a,b" } }, '1,"a,b"\\r\\n')
+eq(pcall(csv.parse, '"'), false)
+local out
+csv.writer(function(bytes) out = bytes end, { header = { "x" } }):row { x = 1 }
+eq(out, "1\\r\\n")
+""",
     "http": """
 local s <close> = http.session {
   base_url = origin, retries = 1, rate = "1000/s", limit = 4, deny = { "10.0.0.0/8" },
@@ -138,6 +148,7 @@ REQUIRE = """
 local septet = require "septet"
 local task, sync, json = require "septet.task", require "septet.sync", require "septet.json"
 local http, sio = require "septet.http", require "septet.io"
+local csv = require "septet.csv"
 local url, hash = require "septet.url", require "septet.hash"
 local html = require "septet.html"
 local trace, testing = require "septet.trace", require "septet.testing"

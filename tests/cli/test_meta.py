@@ -14,7 +14,7 @@ META = os.path.join(ROOT, "meta", "septet")
 CLASSES = {
     "septet.channel": "Channel", "septet.channel.sender": "Sender",
     "septet.completions": "Completions", "septet.event": "Event", "septet.future": "Future",
-    "septet.hash": "RawHash",
+    "septet.csv.parser": "CsvParser", "septet.hash": "RawHash",
     "septet.html.document": "HtmlHandle", "septet.html.page": "HtmlPage",
     "septet.http.head": "Head", "septet.http.home": "Home",
     "septet.http.request_head": "RequestHead",

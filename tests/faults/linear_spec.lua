@@ -45,6 +45,12 @@ local parsers = {
     function(s) return private "septet.http.links".of({ s }, "http://h/") end,
     { "", "<", "<a>", "<a>;", "<a>;x=", '<a>;x="', "<a>;title*=UTF-8''" }, { "", "x", ">", '"' },
   },
+  ["CSV"] = { require "septet.csv".parse, { "", 'a,"' }, { "" } },
+  ["a query"] = { require "septet.url".query, { "" }, { "" } },
+  ["a key of a URL"] = {
+    require "septet.url".normalize, { "http://h/", "http://h/?" }, { "" },
+  },
+  ["base64"] = { require "septet.hash".unbase64, { "" }, { "" } },
   ["a charset"] = {
     text.charset, { "", "text/html;", "text/html; charset", "text/html; charset=", ';charset="' },
     { "", "x", "; charset" },

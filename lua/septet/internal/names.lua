@@ -22,6 +22,8 @@ names.fields = {
   ["septet.url"] = { urljoin = "resolve", join = "resolve", urlparse = "parse", split = "parse",
     format = "build", escape = "encode", quote = "encode", unescape = "decode", unquote = "decode",
     canonical = "normalize", canonicalize = "normalize", urlencode = "query" },
+  ["septet.csv"] = { read = "reader", write = "writer", decode = "parse", encode = "format",
+    stringify = "format", open = "reader", loads = "parse", dumps = "format" },
   ["septet.hash"] = { sum = "digest", sign = "hmac", b64encode = "base64", b64decode = "unbase64",
     encode = "base64", decode = "unbase64", tohex = "hex", fromhex = "unhex", compare = "equal",
     bytes = "random", sha3 = "sha3_256" },

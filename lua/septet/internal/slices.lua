@@ -30,7 +30,7 @@ function slices.map(text, fn, size)
   if #text <= (size or SIZE) then return fn(text) end
   local out = {}
   slices.each(text, function(first, last) out[#out + 1] = fn(text:sub(first, last)) end, size)
-  return table.concat(out)
+  return core.join(out)
 end
 
 -- Merges the sorted runs of `from` that begin at `first` and `middle`, the second up to `last`.
