@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Scripts of test_permit_session.c. `asked` returns what the embedder was asked since the last call,
--- and `deny` has it deny a subject.
+-- Scripts of test_permit_session.c. `asked` returns what the embedder was asked since the last
+-- call, and `deny` has it deny a subject.
 local task, http, sio = require "septet.task", require "septet.http", require "septet.io"
 local asked, deny = _G.asked, _G.deny
 

@@ -315,6 +315,27 @@ describe("M2: a reader as a body", function()
   end)
 end)
 
+describe("what is not offered", function()
+  it("HTTP/2 without TLS, WebSocket and an upgrade are refused", function()
+    for _, value in ipairs { "prior", "h2c", "2" } do
+      misuse("bad option 'http2'", function() http.session { http2 = value } end)
+    end
+    for _, url in ipairs { "ws://127.0.0.1/", "wss://127.0.0.1/" } do
+      raises_error({ code = "url", reason = "scheme" }, http.get, url)
+    end
+    raises_error({ code = "protocol", reason = "upgrade" }, http.get, URL .. "/status/101",
+      { headers = { Upgrade = "websocket" } })
+  end)
+
+  it("a script that asks conditionally gets the 304", function()
+    local url = origin.raw { OK .. 'ETag: "a"\r\nContent-Length: 1\r\n\r\nx', "keep", "next",
+      'HTTP/1.1 304 Not Modified\r\nETag: "a"\r\n\r\n', "keep" }
+    local first = http.get(url)
+    local again = http.get(url, { headers = { ["If-None-Match"] = first.headers.etag } })
+    equal({ again.status, again.body, again.ok }, { 304, "", true })
+  end)
+end)
+
 describe("M4: resend = false", function()
   local serial = 0
 
