@@ -185,6 +185,65 @@ describe("http.41", function()
     end
   end)
 
+  it("M4: with resend = false, a request refused unprocessed is sent again, of any method", function()
+    for _, method in ipairs { "GET", "PUT", "POST" } do
+      local session, url, events = scenario("refusing-later", { resend = false })
+      local _ <close> = session
+      local before = #events "request"
+      equal(session:get(url).body, "hello")
+      equal(session:request(method, url, { body = method ~= "GET" and "x" or nil }).body, "hello")
+      equal(#events "request" - before, 3)
+    end
+  end)
+
+  it("M4: with resend = false, no request of a broken connection is repeated", function()
+    for _, method in ipairs { "GET", "PUT" } do
+      local session, url, events = scenario("dying", { resend = false })
+      local _ <close> = session
+      local before = #events "request"
+      equal(session:get(url).body, "hello")
+      raises_error({ kind = "HttpError", code = "reset" }, session.request, session, method, url)
+      equal(#events "request" - before, 2)
+    end
+  end)
+
+  it("M4: a fresh request has a connection of HTTP/1.1, which nothing shares", function()
+    local session <close> = http.session { http2 = HTTP2, tls = { ca_file = DIR .. "/ca.pem" } }
+    equal(session:get(NGINX .. "/small.txt").version, "2")
+    local tasks = spawn_gets(session, NGINX .. "/small.txt?", 3)
+    local fresh = session:get(NGINX .. "/small.txt", { fresh = true })
+    equal({ fresh.version, fresh.reused, fresh.body }, { "1.1", false, "0123456789abcdef" })
+    for _, t in ipairs(tasks) do equal({ t:await().version, t:await().reused }, { "2", true }) end
+    equal(session:stats().connections, 1)
+  end)
+
+  it("M6: trailers of a stream of HTTP/2 are apart from its head", function()
+    local session, url = scenario "trailing"
+    local _ <close> = session
+    for _ = 1, 3 do
+      local r = session:get(url)
+      equal({ r.version, r.body, r.trailers["x-sum"], r.headers["x-sum"] },
+        { "2", "hello", "abc", nil })
+    end
+  end)
+
+  it("M2: a body with a length goes over HTTP/2, and one of another length does not", function()
+    local session, url = scenario "ok"
+    local _ <close> = session
+    local function made(n)
+      return function()
+        n = n - 1
+        return n >= 0 and ("x"):rep(1000) or nil
+      end
+    end
+    equal(session:post(url, { body = made(20), length = 20000 }).body, "hello")
+    for reason, n in pairs { short = 19, long = 21 } do
+      raises_error({ code = "upload", reason = reason }, session.post, session, url,
+        { body = made(n), length = 20000 })
+    end
+    equal(session:get(url).body, "hello")
+  end)
+
   it("H-2: a request whose expectation is refused is repeated without it", function()
     local body = ("x"):rep(10000)
     for name, status in pairs { doubting = 200, ["doubting-all"] = 417 } do

@@ -288,7 +288,24 @@ class Stalling(Mute):
         super().requested(stream)
 
 
+class Trailing(Connection):
+    """Sends trailers behind each body, after a while."""
+
+    def requested(self, stream):
+        self.send(
+            frame(HEADERS, END_HEADERS, stream, STATUS_200) + frame(DATA, 0, stream, b"hello")
+        )
+        asyncio.ensure_future(self.trail(stream))
+
+    async def trail(self, stream):
+        await self.writer.drain()
+        await asyncio.sleep(0.02)
+        block = b"\x00\x05x-sum\x03abc"  # a literal name and value
+        self.send(frame(HEADERS, END_HEADERS | END_STREAM, stream, block))
+
+
 SCENARIOS = {
+    "trailing": Trailing,
     "ok": Connection,
     "together": Together,
     "leaving": Leaving,
