@@ -17,7 +17,7 @@
 
 struct run {
     struct spt_head head;
-    struct spt_buf buf;
+    struct spt_buf buf, trailers;
     bool refused;
     /* libcurl's API takes a CR within a line for its end, or a trailer for more of the last
      * header */
@@ -48,7 +48,9 @@ static size_t on_header(char *line, size_t size, size_t n, void *ud)
     const char *cr = memchr(line, '\r', size * n);
     run->differs |= cr && (size_t)(cr - line) + 2 < size * n;
     run->differs |= run->head.done && (line[0] == ' ' || line[0] == '\t');
-    run->refused |= spt_head_line(&run->head, &run->buf, line, size * n) != SEPTET_OK;
+    run->refused |=
+        (run->head.done ? spt_head_trailer(&run->head, &run->trailers, line, size * n)
+                        : spt_head_line(&run->head, &run->buf, line, size * n)) != SEPTET_OK;
     return run->refused ? 0 : size * n;
 }
 
@@ -173,8 +175,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(whole.head.undone == parts.head.undone && whole.head.encoded == parts.head.encoded);
         CHECK(whole.buf.len == parts.buf.len);
         CHECK(memcmp(whole.buf.data, parts.buf.data, whole.buf.len) == 0);
+        const struct spt_buf *a = &whole.trailers, *b = &parts.trailers;
+        CHECK(a->len == b->len && (a->len == 0 || memcmp(a->data, b->data, a->len) == 0));
     }
     spt_buf_release(&whole.buf);
     spt_buf_release(&parts.buf);
+    spt_buf_release(&whole.trailers);
+    spt_buf_release(&parts.trailers);
     return 0;
 }
