@@ -11,11 +11,29 @@
 #include <string.h>
 #include <uv.h>
 
+static void set_v4(struct spt_address *address, struct in_addr host, int port)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&address->at;
+    *address = (struct spt_address){.len = sizeof *v4};
+    v4->sin_family = AF_INET;
+    v4->sin_addr = host;
+    v4->sin_port = htons((uint16_t)port);
+}
+
+static void set_v6(struct spt_address *address, const struct in6_addr *host, int port)
+{
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address->at;
+    *address = (struct spt_address){.len = sizeof *v6};
+    v6->sin6_family = AF_INET6;
+    v6->sin6_addr = *host;
+    v6->sin6_port = htons((uint16_t)port);
+}
+
 bool spt_address_read(struct spt_address *address, const char *text, size_t len, int port)
 {
     char host[INET6_ADDRSTRLEN];
-    struct sockaddr_in *v4 = (struct sockaddr_in *)&address->at;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address->at;
+    struct in_addr v4;
+    struct in6_addr v6;
     if (len > 2 && text[0] == '[' && text[len - 1] == ']') {
         text++;
         len -= 2;
@@ -24,19 +42,30 @@ bool spt_address_read(struct spt_address *address, const char *text, size_t len,
         return false;
     memcpy(host, text, len);
     host[len] = '\0';
-    *address = (struct spt_address){0};
-    if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons((uint16_t)port);
-        address->len = sizeof *v4;
+    if (inet_pton(AF_INET, host, &v4) == 1) {
+        set_v4(address, v4, port);
         return true;
     }
-    if (inet_pton(AF_INET6, host, &v6->sin6_addr) != 1)
+    if (inet_pton(AF_INET6, host, &v6) != 1)
         return false;
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons((uint16_t)port);
-    address->len = sizeof *v6;
+    if (IN6_IS_ADDR_V4MAPPED(&v6)) {
+        memcpy(&v4, v6.s6_addr + 12, sizeof v4);
+        set_v4(address, v4, port);
+    } else {
+        set_v6(address, &v6, port);
+    }
     return true;
+}
+
+void spt_address_name_target(struct spt_address *address)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address->at;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&address->at;
+    int port = spt_address_port(address);
+    if (address->at.ss_family == AF_INET && v4->sin_addr.s_addr == htonl(INADDR_ANY))
+        set_v4(address, (struct in_addr){htonl(INADDR_LOOPBACK)}, port);
+    else if (address->at.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr))
+        set_v6(address, &in6addr_loopback, port);
 }
 
 bool spt_address_of_path(struct spt_address *address, const char *path)

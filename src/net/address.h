@@ -15,8 +15,13 @@ struct spt_address {
     socklen_t len;
 };
 
-/* Reads an address of IP, "127.0.0.1", "::1" or "[::1]". Returns false if it is none. */
+/* Reads an address of IP, "127.0.0.1", "::1" or "[::1]". One of IPv4 in IPv6, "::ffff:127.0.0.1", is
+ * that of IPv4. Returns false if it is none. */
 bool spt_address_read(struct spt_address *address, const char *text, size_t len, int port);
+
+/* Replaces the address that stands for all of the machine by that of the loopback, to which the
+ * kernel would connect. */
+void spt_address_name_target(struct spt_address *address);
 
 /* Makes the address of a unix socket. Returns false if the path is empty or too long for one. */
 bool spt_address_of_path(struct spt_address *address, const char *path);

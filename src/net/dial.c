@@ -196,6 +196,7 @@ static void read_addresses(struct spt_dial *dial, const char *text)
         size_t len = strcspn(text, ",");
         struct attempt *attempt = &dial->attempts[dial->n];
         if (spt_address_read(&attempt->address, text, len, dial->config.port)) {
+            spt_address_name_target(&attempt->address);
             attempt->dial = dial;
             dial->n++;
         }

@@ -51,7 +51,14 @@ function scripts.an_address_is_denied_in_all_its_forms()
     assert_denied("permit", net.connect, { host = host, port = 1 })
     assert_asked "C:127.0.0.1:1"
   end
+  for _, host in ipairs { "::ffff:127.0.0.1", "[::ffff:7f00:1]", "0.0.0.0", "0",
+    "aaaa---ffff-7f00-1.test", "a-0-0-0-0.test" } do
+    assert_denied("permit", net.connect, { host = host, port = 1, resolver = DNS })
+    assert(asked():find " C:127%.0%.0%.1:1$")
+  end
   deny "C:[::1]:1"
+  assert_denied("permit", net.connect, { host = "::", port = 1 })
+  assert_asked("C:[::]:1", "C:[::1]:1")
   for _, host in ipairs { "::1", "[::1]", "0:0::0001" } do
     assert_denied("permit", net.connect, { host = host, port = 1 })
     assert_asked "C:[::1]:1"
@@ -89,6 +96,7 @@ function scripts.a_server_is_asked_about_by_its_address()
     assert_asked("L:127.0.0.1:" .. port)
   end
   for host, subject in pairs { ["::1"] = "[::1]", ["[::1]"] = "[::1]", ["0:0::1"] = "[::1]",
+    ["::ffff:127.0.0.1"] = "127.0.0.1",
     ["0.0.0.0"] = "0.0.0.0", ["::"] = "[::]", ["127.0.0.2"] = "127.0.0.2" } do
     deny(("L:%s:%d"):format(subject, port))
     assert_denied(nil, net.listen, { host = host, port = port })

@@ -447,7 +447,10 @@ local net = require "septet.net"
 local server = net.listen()
 local clients, held, accepted = {}, {}, {}
 for i = 1, 6 do clients[i] = net.connect { host = "127.0.0.1", port = server.port } end
-repeat held[#held + 1] = io.open "/dev/null" until not io.open "/dev/null"
+repeat
+  local file = io.open "/dev/null"
+  held[#held + 1] = file
+until not file
 local t = task.spawn(function()
   for c in server:connections() do accepted[#accepted + 1] = c end
 end)
