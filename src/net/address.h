@@ -15,8 +15,8 @@ struct spt_address {
     socklen_t len;
 };
 
-/* Reads an address of IP, "127.0.0.1", "::1" or "[::1]". One of IPv4 in IPv6, "::ffff:127.0.0.1", is
- * that of IPv4. Returns false if it is none. */
+/* Reads an address of IP, "127.0.0.1", "::1" or "[::1]". One of IPv4 in IPv6, "::ffff:127.0.0.1",
+ * is that of IPv4. Returns false if it is none. */
 bool spt_address_read(struct spt_address *address, const char *text, size_t len, int port);
 
 /* Replaces the address that stands for all of the machine by that of the loopback, to which the

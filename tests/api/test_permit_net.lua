@@ -118,7 +118,7 @@ function scripts.a_unix_socket_is_asked_about_by_its_path()
   end
   assert_asked("W:" .. path, "W:" .. path, "C:unix:" .. path)
   deny "nothing"
-  local server <close> = net.listen { path = path }
+  local _ <close> = net.listen { path = path }
   net.connect { path = path }:close()
 end
 
