@@ -24,6 +24,7 @@ local core = require "septet.core"
 -- The public modules. All others are private.
 local MODULES = {}
 for name in ([[
+  csv
   fs
   hash
   html

@@ -6,7 +6,7 @@ local net = require "septet.net"
 local process = require "septet.process"
 local testing, url = require "septet.testing", require "septet.url"
 local hash, robots = require "septet.hash", require "septet.robots"
-local html = require "septet.html"
+local html, csv = require "septet.html", require "septet.csv"
 local files, origin = require "files", require "origin"
 
 -- Functions that pass their surplus arguments on, or write them.
@@ -34,6 +34,7 @@ local TAKES = {
   url = { parse = 1, resolve = 2, build = 1, query = 2, encode = 2, decode = 2, normalize = 1,
     origin = 1, same_origin = 2 },
   robots = { parse = 1, fetch = 2 },
+  csv = { reader = 2, parse = 2, writer = 2, format = 2 },
   hash = { new = 2, digest = 3, hmac = 4, file = 3, hex = 1, unhex = 1, base64 = 1, unbase64 = 1,
     base64url = 1, unbase64url = 1, random = 2, equal = 2, md5 = 2, sha1 = 2, sha224 = 2,
     sha256 = 2, sha384 = 2, sha512 = 2, sha512_256 = 2, sha3_256 = 2, sha3_384 = 2, sha3_512 = 2,
@@ -72,6 +73,8 @@ local OBJECTS = {
       percentile = 1, buckets = 0, encode = 0 } },
   { function() return sio.stdin() end, {
     read_line = 0, read = 1, read_exactly = 1, read_all = 1, lines = 0, close = 0 } },
+  { function() return csv.reader "a" end, { read_row = 0, rows = 0 } },
+  { function() return csv.writer(print) end, { row = 1, rows = 1 } },
   { function() return robots.parse "" end, { allows = 2, crawl_delay = 1 } },
   { function() return hash.new "md5" end,
     { update = 1, hex = 0, raw = 0, base64 = 0, base64url = 0 } },
