@@ -3,6 +3,7 @@
 -- own.
 local task, http, sync = require "septet.task", require "septet.http", require "septet.sync"
 local json, io_lines = require "septet.json", require "septet.io"
+local progress, stats = require "septet.progress", require "septet.stats"
 
 local USAGE = [[
 usage: septet fetch.lua [options] [URL ...]
@@ -90,7 +91,7 @@ end
 -- --- what came of it ---
 
 local counts = { done = 0, failed = 0, lost = 0, bytes = 0 }
-local seconds = {} -- of each request that got a response
+local seconds = stats.histogram() -- of each request that got a response
 
 -- What is written for a URL: a function for a response, and one for an error.
 local text = {
@@ -113,63 +114,38 @@ local lines_of_json = {
   end,
 }
 
-local function fetch(session, url, format)
+-- Writes a line, at once: a result that is lost has failed, and no more are got. That output failed
+-- is said by septet.
+local function write(line)
+  if io.write(line) then return end
+  counts.failed, counts.lost = counts.failed + 1, counts.lost + 1
+  error("cannot write the result", 0)
+end
+
+local function fetch(session, url, format, bar)
   local started = task.now()
   local ok, r = task.pcall(session.get, session, url)
   local took = task.now() - started
   if not ok and not task.is(r, "HttpError") then error(r, 0) end
   counts.done = counts.done + 1
-  if not ok or r.status >= 400 then counts.failed = counts.failed + 1 end
+  local failed = not ok or r.status >= 400
+  if failed then counts.failed = counts.failed + 1 end
   if ok then
     counts.bytes = counts.bytes + #r.body
-    seconds[#seconds + 1] = took
+    seconds:record(took)
   end
-  return (ok and format.response or format.failure)(url, r, took)
-end
-
--- Writes a line, at once: a result that is lost has failed, and no more are got. That output failed
--- is said by septet.
-local function write(...)
-  if io.write(...) then return end
-  counts.failed, counts.lost = counts.failed + 1, counts.lost + 1
-  error("cannot write the result", 0)
-end
-
-local function percentile(sorted, p)
-  return sorted[math.max(1, math.ceil(#sorted * p / 100))]
+  bar:clear()
+  write((ok and format.response or format.failure)(url, r, took))
+  if failed then bar:fail() else bar:add() end
 end
 
 local function summary(elapsed)
   local result = ("%d done, %d failed, %.1f MB in %.2f s: %.0f a second\n"):format(counts.done,
     counts.failed, counts.bytes / 1e6, elapsed, counts.done / elapsed)
-  if #seconds == 0 then return result end
-  table.sort(seconds)
+  if seconds:count() == 0 then return result end
   local format = "seconds: 50 %% within %.3f, 90 %% %.3f, 99 %% %.3f, all %.3f\n"
-  return result .. format:format(percentile(seconds, 50), percentile(seconds, 90),
-    percentile(seconds, 99), seconds[#seconds])
-end
-
--- --- progress, on a terminal ---
-
-local CLEAR = "\r\27[K" -- the line, on a terminal
-
-local function is_terminal(descriptor)
-  return os.execute("test -t " .. descriptor) == true
-end
-
-local function progress(started)
-  while true do
-    local rate = counts.done / math.max(task.now() - started, 0.001)
-    local total, left = "", ""
-    if counts.total then
-      local eta = rate > 0 and math.ceil((counts.total - counts.done) / rate)
-      total, left = " of " .. counts.total, eta and (", %d:%02d left"):format(eta // 60, eta % 60)
-        or ""
-    end
-    io.stderr:write(("%s%d%s done, %d failed, %.0f a second%s"):format(CLEAR, counts.done, total,
-      counts.failed, rate, left))
-    task.sleep(0.2)
-  end
+  return result .. format:format(seconds:percentile(50), seconds:percentile(90),
+    seconds:percentile(99), seconds:max())
 end
 
 -- --- all together ---
@@ -184,12 +160,11 @@ local function main(options, urls)
   local format = options.json and lines_of_json or text
   io.stdout:setvbuf "line"
   local started, todo = task.now(), sync.channel(READ_AHEAD)
-  local shown = is_terminal(2) and task.background(progress, started)
-  local before = shown and is_terminal(1) and CLEAR or ""
+  local bar = progress.new { keep = false }
   local ok, err = pcall(task.group, function(g)
     for _ = 1, options.limit do
       g:spawn(function()
-        for url in todo:iter() do write(before, fetch(session, url, format)) end
+        for url in todo:iter() do fetch(session, url, format, bar) end
       end)
     end
     local total = 0
@@ -198,12 +173,9 @@ local function main(options, urls)
       total = total + 1
     end
     todo:close()
-    counts.total = total
+    bar:set_total(total)
   end)
-  if shown then
-    shown:cancel()
-    io.stderr:write(CLEAR)
-  end
+  bar:finish()
   if not ok and counts.lost == 0 then error(err, 0) end
   io.stderr:write(summary(task.now() - started))
   os.exit(counts.failed == 0)

@@ -15,6 +15,8 @@
 ---@field robots septet.robots
 ---@field html septet.html
 ---@field csv septet.csv
+---@field stats septet.stats
+---@field progress septet.progress
 ---@field trace septet.trace
 ---@field testing septet.testing
 local septet = {}
@@ -22,24 +24,9 @@ local septet = {}
 local core = require "septet.core"
 
 -- The public modules. All others are private.
-local MODULES = {}
-for name in ([[
-  csv
-  fs
-  hash
-  html
-  http
-  io
-  json
-  net
-  process
-  robots
-  sync
-  task
-  testing
-  trace
-  url
-]]):gmatch "%S+" do MODULES[name] = true end
+  task = true, sync = true, http = true, json = true, io = true, fs = true, net = true, url = true,
+  html = true, hash = true, trace = true, testing = true, process = true, stats = true,
+  progress = true }
 
 --- Returns the versions of Septet and its libraries, in one line. With `more`, also the Lua
 --- features detected and the libcurl workarounds in use.

@@ -229,6 +229,6 @@ end
 --- Creates a histogram of values, empty or from what `histogram:encode()` returned.
 ---@param encoded string|nil
 ---@return septet.Histogram
-trace.histogram = require "septet.trace.histogram".new
+trace.histogram = require "septet.stats.histogram".new
 
 return args.module(trace, "septet.trace")

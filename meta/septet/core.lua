@@ -594,6 +594,13 @@ function core.set_unwind(fn) end
 ---@return septet.Future
 function core.future() end
 
+-- --- src/lua/terminal.c ---
+
+--- Returns the width of a terminal, 80 if it does not say; nil if the descriptor is none.
+---@param descriptor integer
+---@return integer|nil columns
+function core.terminal_columns(descriptor) end
+
 -- --- src/op/event.c, src/op/semaphore.c, src/op/lock.c, src/op/channel.c ---
 
 --- Returns a new event that is not set.

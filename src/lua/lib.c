@@ -48,6 +48,7 @@ static void (*const libraries[])(lua_State *L, struct spt_env *env) = {
     spt_open_trace_file,
     spt_open_trace_mark,
     spt_open_trace_ps,
+    spt_open_terminal,
     spt_open_trace_task,
     spt_open_errors,
     spt_open_locals,

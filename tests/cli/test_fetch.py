@@ -66,16 +66,17 @@ class Fetch(harness.Case):
             self.assertEqual(len([json.loads(line) for line in results]), 3)
         self.assertEqual(status, 1)
         self.assertRegex(
-            shown, r"\r\x1b\[K2 of 3 done, 2 failed, \d+ a second, 0:\d\d left\r\x1b\[K"
+            shown, r"\r\x1b\[K2 of 3 done, 2 failed, \d+ a second, 0:\d\d left\r\r\x1b\[K"
         )
-        self.assertRegex(shown, r"left\r\x1b\[K3 done, 2 failed, .*\nseconds: 50 % .*\n$")
+        self.assertRegex(shown, r"left\r\r\x1b\[K3 done, 2 failed, .*\nseconds: 50 % .*\n$")
 
     def test_results_between_progress_on_a_terminal(self):
         shown, status = self.on_terminal("--limit=1", f"{ORIGIN}/delay/0.5", f"{ORIGIN}/bytes/1")
         self.assertEqual(status, 0, shown)
         self.assertRegex(
             shown,
-            r"second\r\x1b\[K200 +\d+ B +[\d.]+ s  \S+/delay/0.5\n\r\x1b\[K200 +1 B .*/bytes/1\n",
+            r"second\r\r\x1b\[K200 +\d+ B +[\d.]+ s  \S+/delay/0.5\n"
+            r"(?:\r\x1b\[K\d.*\r\r\x1b\[K)?200 +1 B .*/bytes/1\n",
         )
 
     def test_a_line_of_json_for_each_url(self):

@@ -26,6 +26,8 @@ local TAKES = {
   http = { session = 1, default = 0, get = 2, head = 2, post = 2, put = 2, patch = 2, delete = 2,
     options = 2,
     save = 3 },
+  stats = { histogram = 1, percentile = 2, summary = 1, rate = 1, ewma = 1 },
+  progress = { new = 1 },
   json = { decode = 2, encode = 2, array = 1, is_array = 1 },
   process = { run = 1, spawn = 1 },
   io = { open = 2, stdin = 1, create = 2 },
@@ -45,6 +47,10 @@ local TAKES = {
 }
 local MODULES = {}
 for name in pairs(TAKES) do MODULES[name] = require("septet." .. name) end
+local MODULES = { stats = require "septet.stats", progress = require "septet.progress",
+  task = task, sync = sync, http = http, json = json, io = sio, trace = trace,
+  testing = testing, url = url, net = net,
+  hash = hash, process = process, html = html }
 
 -- What methods are called on, how it is made, and how many arguments each takes besides.
 local OBJECTS = {
@@ -68,6 +74,14 @@ local OBJECTS = {
   { function() return sync.channel(1):sender() end, { send = 1, try_send = 1, close = 0 } },
   { function() return task.var() end, { get = 0, set = 1 } },
   { function() return task.generator(function() end) end, { close = 0 } },
+  { function() return require "septet.stats".rate() end, { add = 1, per_second = 0, total = 0 } },
+  { function() return require "septet.stats".ewma() end, { add = 1, value = 0 } },
+  { function()
+      local bar = require "septet.progress".new { out = function() end }
+      bar:finish() -- it draws nothing any more
+      return bar
+    end,
+    { add = 1, fail = 1, set_total = 1, clear = 0, line = 0, finish = 0 } },
   { function() return trace.histogram() end,
     { record = 2, record_corrected = 2, merge = 1, count = 0, min = 0, max = 0, mean = 0,
       percentile = 1, buckets = 0, encode = 0 } },

@@ -15,7 +15,7 @@
 -- hosts, lines, waits: by name; each also has an order of first use: hosts[1..n] and so on
 -- tasks: count, ok, error, cancelled, open
 -- hogs, stuck, cycles, unhandled, mains (that failed): count and the first or worst of them
-local histogram = require "septet.trace.histogram"
+local histogram = require "septet.stats.histogram"
 local url_parts = require "septet.trace.url_parts"
 
 local count_in = histogram.add

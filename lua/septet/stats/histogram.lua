@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --- A histogram of values of any size, with bounded memory: 64 buckets between each power of two
 --- and the next, so that a percentile is within 0.8 % of a recorded value. Histograms merge by
---- addition. Exported by `septet.trace`.
+--- addition. Exported by `septet.stats`, and by `septet.trace`.
 local args = require "septet.internal.args"
 
 -- A value is counted in units of 1e-9: nanoseconds, if it is in seconds. Units below 128 have a
@@ -180,7 +180,7 @@ end
 -- before, and its count unless that is 1. Numbers are in base 16, the floats with their exact
 -- digits.
 
---- Returns the histogram as a string of printable characters, from which `trace.histogram(s)` makes
+--- Returns the histogram as a string of printable characters, from which `histogram(s)` makes
 --- an equal one in this or another process.
 ---@return string
 function methods:encode()
