@@ -258,7 +258,7 @@ end
 
 function scripts.receive_in_time()
   task.group(function(g)
-    local ch = sync.channel()
+    local ch = sync.channel(1)
     g:spawn(function()
       nap(1)
       local out <close> = ch
