@@ -24,9 +24,26 @@ local septet = {}
 local core = require "septet.core"
 
 -- The public modules. All others are private.
-  task = true, sync = true, http = true, json = true, io = true, fs = true, net = true, url = true,
-  html = true, hash = true, trace = true, testing = true, process = true, stats = true,
-  progress = true }
+local MODULES = {}
+for name in ([[
+  csv
+  fs
+  hash
+  html
+  http
+  io
+  json
+  net
+  process
+  progress
+  robots
+  stats
+  sync
+  task
+  testing
+  trace
+  url
+]]):gmatch "%S+" do MODULES[name] = true end
 
 --- Returns the versions of Septet and its libraries, in one line. With `more`, also the Lua
 --- features detected and the libcurl workarounds in use.

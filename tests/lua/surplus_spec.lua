@@ -47,10 +47,6 @@ local TAKES = {
 }
 local MODULES = {}
 for name in pairs(TAKES) do MODULES[name] = require("septet." .. name) end
-local MODULES = { stats = require "septet.stats", progress = require "septet.progress",
-  task = task, sync = sync, http = http, json = json, io = sio, trace = trace,
-  testing = testing, url = url, net = net,
-  hash = hash, process = process, html = html }
 
 -- What methods are called on, how it is made, and how many arguments each takes besides.
 local OBJECTS = {
