@@ -120,6 +120,23 @@ for _ in reader:lines() do n = n + 1 end
 eq(n, 2)
 eq(pcall(sio.open, dir .. "/none"), false)
 """,
+    "fs": """
+local folder <close> = fs.temp_dir()
+fs.write(folder.path .. "/f", "text")
+fs.append(folder.path .. "/f", "s")
+eq(fs.read(folder.path .. "/f"), "texts")
+fs.copy(folder.path .. "/f", folder.path .. "/g")
+for _, entry in fs.walk(folder.path, { stat = true, sort = true }) do eq(entry.size, 5) end
+eq(#fs.list(folder.path), 2)
+local from_start = { from = "start", follow = false }
+for line in fs.tail(folder.path .. "/f", from_start) do eq(line, "texts") end
+local next_event, state = fs.watch(folder.path, { recursive = true })
+fs.mkdir(folder.path .. "/d")
+eq(next_event(state).name, "d")
+fs.remove(folder.path .. "/d", { recursive = true })
+eq(fs.exists(folder.path .. "/d"), false)
+eq(fs.stat(folder.path).type, "directory")
+""",
     "trace": """
 local lines = {}
 local stop = trace.lines({ write = function(_, text) lines[1] = text end })
@@ -150,7 +167,7 @@ local task, sync, json = require "septet.task", require "septet.sync", require "
 local http, sio = require "septet.http", require "septet.io"
 local csv = require "septet.csv"
 local url, hash = require "septet.url", require "septet.hash"
-local html = require "septet.html"
+local html, fs = require "septet.html", require "septet.fs"
 local trace, testing = require "septet.trace", require "septet.testing"
 """
 

@@ -2,7 +2,7 @@
 -- Arguments that a function would drop, methods called with a dot, and what a writer writes.
 local task, sync, http = require "septet.task", require "septet.sync", require "septet.http"
 local json, sio, trace = require "septet.json", require "septet.io", require "septet.trace"
-local net = require "septet.net"
+local fs, net = require "septet.fs", require "septet.net"
 local process = require "septet.process"
 local testing, url = require "septet.testing", require "septet.url"
 local hash, robots = require "septet.hash", require "septet.robots"
@@ -31,6 +31,9 @@ local TAKES = {
   json = { decode = 2, encode = 2, array = 1, is_array = 1 },
   process = { run = 1, spawn = 1 },
   io = { open = 2, stdin = 1, create = 2 },
+  fs = { stat = 2, exists = 1, list = 1, walk = 2, mkdir = 2, remove = 2, rename = 2, copy = 3,
+    read = 2, write = 3, append = 3, truncate = 2, temp_file = 1, temp_dir = 1, watch = 2,
+    tail = 2 },
   net = { connect = 1, listen = 1 },
   html = { parse = 2, escape = 1, unescape = 1 },
   url = { parse = 1, resolve = 2, build = 1, query = 2, encode = 2, decode = 2, normalize = 1,
@@ -88,6 +91,7 @@ local OBJECTS = {
   { function() return robots.parse "" end, { allows = 2, crawl_delay = 1 } },
   { function() return hash.new "md5" end,
     { update = 1, hex = 0, raw = 0, base64 = 0, base64url = 0 } },
+  { function() return fs.temp_file() end, { close = 0 } },
   { function() return process.spawn { "true" } end, { wait = 0, kill = 1, close = 0 } },
   { function() return process.spawn({ "cat" }).stdin end, { shutdown = 0, close = 0 } },
   { function() return html.parse "<p>" end, {
