@@ -227,6 +227,34 @@ describe("what changes meanwhile", function()
 end)
 
 describe("depth", function()
+  it("folders that are moved while the walk is deep in them are walked on", in_folder(function(dir)
+    shell(dir, [[python3 -c '
+import os
+for _ in range(50): os.mkdir("d"); open("z", "w").close(); os.chdir("d")
+for i in range(3000): open("f%d" % i, "w").close()']])
+    for _, removed in ipairs { false, true } do
+      local n, moved, faults = 0, false, {}
+      local function note(err) faults[#faults + 1] = err.code end
+      for path, entry in fs.walk(dir, { sort = true, errors = note }) do
+        n = n + 1
+        if entry.name:find "^f" and not moved then
+          moved = path
+          fs.rename(dir .. "/d/d/d", dir .. "/moved")
+          if removed then fs.remove(dir .. "/d", { recursive = true }) end
+        end
+      end
+      equal(n >= 50 + 47 + 3000, true)
+      if not removed then
+        equal(n, 50 + 50 + 3000)
+        equal(faults, {})
+        fs.rename(dir .. "/moved", dir .. "/d/d/d")
+      else
+        equal(#faults >= 1, true)
+        equal(faults[1], "ENOENT")
+      end
+    end
+  end))
+
   it("10 000 levels are walked, copied in part, and removed", in_folder(function(dir)
     chain(dir, 10000)
     local deepest, n = 0, 0
