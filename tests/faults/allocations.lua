@@ -380,6 +380,20 @@ function scripts.sockets()
   end)
 end
 
+function scripts.processes()
+  local process = require "septet.process"
+  local n = 0
+  local r = process.run { "cat", stdin = function()
+    n = n + 1
+    return n < 3 and "text" or nil
+  end }
+  assert(r.stdout == "texttext" and r.code == 0)
+  assert(not pcall(process.run, { "no-such-program-here" }))
+  local p <close> = process.spawn { "cat", grace = 0.1 }
+  p.stdin:write "line\n"
+  assert(p.stdout:read_line() == "line")
+end
+
 function scripts.texts()
   local list = {}
   for n = 1, 20 do

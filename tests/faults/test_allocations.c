@@ -34,7 +34,8 @@ static const char *const names[] = {"sequence",
                                     "recording",
                                     "sockets",
                                     "texts",
-                                    "files"};
+                                    "files",
+                                    "processes"};
 enum { NAMES = sizeof names / sizeof *names };
 
 static char wrong[8192]; /* what went wrong in the last round */
@@ -70,6 +71,7 @@ static void round_of(const char *name, enum kind kind, long from, long run)
     septet_config config = config_for(&reports);
     config.alloc = fault_lua_memory;
     config.clock = SEPTET_CLOCK_VIRTUAL;
+    config.processes = 1;
     wrong[0] = '\0';
     septet_host *host = septet_new(&config, NULL);
     assert_non_null(host);
