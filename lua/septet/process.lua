@@ -162,14 +162,16 @@ local function feed(handle, writer, next_piece, failure)
   failure.err, failure.traceback = err, traceback
 end
 
--- Writes what `next_piece` returns, beside handle:collect(). Returns the same.
+-- Writes what `next_piece` returns, beside handle:collect(). Returns the same. If the feeder itself
+-- fails, for want of memory, the group ends the wait.
 local function feed_and_collect(handle, next_piece, max_output, timeout)
   local failure = {}
-  local feeder = task.spawn(feed, handle, handle:stream(0, 1), next_piece, failure)
-  local _ <close> = setmetatable({}, { __close = function() feeder:cancel() end })
-  local results = table.pack(handle:collect(nil, max_output, timeout))
-  feeder:cancel()
-  task.wait { feeder }
+  local results = task.group(function(g)
+    local feeder = g:spawn(feed, handle, handle:stream(0, 1), next_piece, failure)
+    local collected = table.pack(handle:collect(nil, max_output, timeout))
+    feeder:cancel()
+    return collected
+  end)
   if failure.err ~= nil then core.raise(failure.err, failure.traceback) end
   return table.unpack(results, 1, results.n)
 end
