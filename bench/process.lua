@@ -5,7 +5,8 @@ local process, task = require "septet.process", require "septet.task"
 
 local total, at_once = tonumber(arg[1]), tonumber(arg[2])
 local mib = tonumber(arg[3] or 0)
-local held = ("x"):rep(mib * 1024 * 1024)
+local held = {}
+for i = 1, mib do held[i] = ("%d"):format(i % 10):rep(1024 * 1024) end
 
 local started = 0
 local function work()
@@ -31,4 +32,4 @@ task.gather(workers)
 local seconds = task.now() - began
 if ticker then ticker:cancel() end
 print(("%d processes %.6f s"):format(started, seconds))
-if ticker then print(("%d MiB, longest wait of a ticker %.3f ms"):format(#held >> 20, longest * 1e3)) end
+if ticker then print(("%d MiB, longest wait of a ticker %.3f ms"):format(#held, longest * 1e3)) end
