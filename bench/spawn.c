@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* spawn TOTAL AT_ONCE: runs "true" TOTAL times by uv_spawn(), AT_ONCE at a time, each with pipes for
- * its output that are read to their ends. The peer of process.lua: libuv, and nothing of septet. */
-#include <stdio.h>
+/* spawn TOTAL AT_ONCE: runs "true" TOTAL times by uv_spawn(), AT_ONCE at a time, each with pipes
+ * for its output that are read to their ends. The peer of process.lua: libuv alone. */
 #include <stdlib.h>
 #include <uv.h>
 
