@@ -441,8 +441,9 @@ void spt_child_free(struct spt_child *child)
     child->on_started = NULL;
     if (!child->set)
         free_child(child);
-    else if (child->state == SPT_CHILD_STARTING)
+    else if (child->state == SPT_CHILD_STARTING) {
+        child->ending.grace_ns = 0; /* it has begun nothing that it would have to complete */
         uv_cancel((uv_req_t *)&child->work); /* succeeds only if it has not begun */
-    else
+    } else
         spt_child_end(child);
 }

@@ -85,7 +85,8 @@ int spt_child_kill(struct spt_child *child, int signal);
  * A process that has ended, or is being ended, is a no-op. */
 void spt_child_end(struct spt_child *child);
 
-/* Ends the process and frees the child. Does not wait. Watches that are left do not fire. */
+/* Ends the process and frees the child. Does not wait. Watches that are left do not fire. A process
+ * that is starting gets SIGKILL once it has started. */
 void spt_child_free(struct spt_child *child);
 
 #endif
