@@ -8,7 +8,7 @@ local args = require "septet.internal.args"
 local slices = require "septet.internal.slices"
 
 local SLICE <const> = 512 * 1024 -- bytes that any digest takes in a few milliseconds
-local DIGITS <const> = 768 * 1024 -- a multiple of 12, so that slices of bytes and digits fit
+local DIGITS <const> = 192 * 1024 -- a multiple of 12, so that slices of bytes and digits fit
 
 ---@alias septet.Digest
 ---| "md5" | "sha1" | "sha224" | "sha256" | "sha384" | "sha512" | "sha512_256" | "sha3_256"
