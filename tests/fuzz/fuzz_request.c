@@ -45,7 +45,7 @@ static void check_lines(const char *text, size_t len, bool trailers)
         if (!first)
             CHECK(colon && spt_headers_is_token(line, (size_t)(colon - line)));
         else if (!trailers)
-            CHECK(stop - line >= 13 && memcmp(stop - 9, " HTTP/1.", 8) == 0);
+            CHECK(stop - line >= 12 && memcmp(stop - 9, " HTTP/1.", 8) == 0);
         CHECK(!cr || (cr + 1 < end && cr[1] == '\n'));
         line = cr ? cr + 2 : end;
     }
