@@ -34,7 +34,7 @@ static bool read_type(struct spt_html_reader *r, struct spt_html_simple *simple)
         r->selector->names += 2;
     }
     if (spt_html_selector_peek(r) == '|')
-        return spt_html_selector_fail(r, r->at, "namespaces are not known");
+        return SPT_HTML_SELECTOR_FAIL(r, r->at, "namespaces are not known");
     return true;
 }
 
@@ -62,7 +62,7 @@ static bool read_flag(struct spt_html_reader *r, struct spt_html_simple *simple)
         return false;
     const char c = flag.len == 1 ? (char)(flag.bytes[0] | 0x20) : '\0';
     if (c != 'i' && c != 's')
-        return spt_html_selector_fail(r, at, "']' or the flag 'i' or 's' expected");
+        return SPT_HTML_SELECTOR_FAIL(r, at, "']' or the flag 'i' or 's' expected");
     simple->folds = c == 'i';
     spt_html_selector_skip(r);
     return true;
@@ -207,7 +207,7 @@ static bool read_complex(struct spt_html_reader *r, struct spt_html_complex *com
     }
     do {
         if (++parts > PARTS_MAX) /* a match recurses over them */
-            return spt_html_selector_fail(r, r->at, "more than %d parts", PARTS_MAX);
+            return SPT_HTML_SELECTOR_FAIL(r, r->at, "more than %d parts", PARTS_MAX);
         complex->last = new_compound(r, complex->last, (uint8_t)combinator);
         if (!complex->last || !read_compound(r, complex->last))
             return false;
@@ -223,7 +223,7 @@ static bool read_list(struct spt_html_reader *r, const struct spt_html_list **ou
     if (!list)
         return false;
     if (r->depth == SPT_HTML_SELECTOR_DEPTH)
-        return spt_html_selector_fail(r, r->at, "nested too deeply");
+        return SPT_HTML_SELECTOR_FAIL(r, r->at, "nested too deeply");
     r->depth++;
     do {
         struct spt_html_complex *complex = spt_html_selector_take(r, sizeof *complex);
@@ -249,7 +249,7 @@ struct spt_html_selector *spt_html_selector_new(const char *text, size_t len,
         return NULL;
     selector->refs = 1;
     if (len > LENGTH_MAX)
-        spt_html_selector_fail(&r, LENGTH_MAX, "longer than %d bytes", LENGTH_MAX);
+        (void)SPT_HTML_SELECTOR_FAIL(&r, LENGTH_MAX, "longer than %d bytes", LENGTH_MAX);
     else if (read_list(&r, &selector->list, false) && r.at < len)
         spt_html_selector_expected(&r, "a selector");
     if (!r.failed)

@@ -3,6 +3,8 @@
 #ifndef SPT_HTML_SELECTOR_PARTS_H
 #define SPT_HTML_SELECTOR_PARTS_H
 
+#include <stdio.h>
+
 #include "html/css.h"
 
 enum { SPT_HTML_SELECTOR_DEPTH = 16 }; /* nesting of pseudo-classes with selectors in them */
@@ -19,8 +21,14 @@ struct spt_html_reader {
 /* Returns zeroed memory of the selector. Returns NULL, and fails, if there is none. */
 void *spt_html_selector_take(struct spt_html_reader *r, size_t size);
 
-/* Records the first error, at a position. Returns false. */
-bool spt_html_selector_fail(struct spt_html_reader *r, size_t position, const char *format, ...);
+/* Begins an error at a position. Returns false if there is one already, which is kept. */
+bool spt_html_selector_begin_error(struct spt_html_reader *r, size_t position);
+
+/* Records the first error, with a format and its arguments. Is false. */
+#define SPT_HTML_SELECTOR_FAIL(r, position, ...)                                                   \
+    ((void)(spt_html_selector_begin_error((r), (position)) &&                                      \
+            snprintf((r)->error->what, sizeof(r)->error->what, __VA_ARGS__)),                      \
+     false)
 
 /* Fails with what was expected at the present position. Returns false. */
 bool spt_html_selector_expected(struct spt_html_reader *r, const char *what);

@@ -63,7 +63,7 @@ static bool read_of(struct spt_html_reader *r, struct spt_html_simple *simple,
     if (!spt_html_selector_word(r, &of, false))
         return false;
     if (!is_word(of, "of") || simple->of_type)
-        return spt_html_selector_fail(r, at, "')' expected, got '%.*s'", (int)of.len, of.bytes);
+        return SPT_HTML_SELECTOR_FAIL(r, at, "')' expected, got '%.*s'", (int)of.len, of.bytes);
     return list(r, &simple->list, false);
 }
 
@@ -134,17 +134,17 @@ bool spt_html_selector_pseudo(struct spt_html_reader *r, struct spt_html_simple 
     struct spt_html_string word;
     const size_t at = r->at - 1;
     if (spt_html_selector_peek(r) == ':')
-        return spt_html_selector_fail(r, at, "pseudo-elements are not in the page");
+        return SPT_HTML_SELECTOR_FAIL(r, at, "pseudo-elements are not in the page");
     if (!spt_html_selector_word(r, &word, false))
         return false;
     const bool open = spt_html_selector_accept(r, '(');
     const bool only = is_word(word, "only-child"), of_type = is_word(word, "only-of-type");
     const struct pseudo *pseudo = find(word);
     if (!pseudo && !only && !of_type)
-        return spt_html_selector_fail(r, at, "unknown pseudo-class ':%.*s'", (int)word.len,
+        return SPT_HTML_SELECTOR_FAIL(r, at, "unknown pseudo-class ':%.*s'", (int)word.len,
                                       word.bytes);
     if (open != (pseudo && pseudo->argument != NO_ARGUMENT))
-        return spt_html_selector_fail(r, at, "':%.*s' takes %s", (int)word.len, word.bytes,
+        return SPT_HTML_SELECTOR_FAIL(r, at, "':%.*s' takes %s", (int)word.len, word.bytes,
                                       open ? "no argument" : "an argument");
     if (!pseudo)
         return read_only(r, simple, of_type);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Takes the memory of a selector from blocks that it owns, and keeps the first error. */
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "html/selector_parts.h"
@@ -29,22 +27,18 @@ void *spt_html_selector_take(struct spt_html_reader *r, size_t size)
     return result;
 }
 
-bool spt_html_selector_fail(struct spt_html_reader *r, size_t position, const char *format, ...)
+bool spt_html_selector_begin_error(struct spt_html_reader *r, size_t position)
 {
-    va_list arguments;
     if (r->failed)
         return false;
     r->failed = true;
     r->error->position = position;
-    va_start(arguments, format);
-    vsnprintf(r->error->what, sizeof r->error->what, format, arguments);
-    va_end(arguments);
-    return false;
+    return true;
 }
 
 bool spt_html_selector_expected(struct spt_html_reader *r, const char *what)
 {
     if (r->at >= r->len)
-        return spt_html_selector_fail(r, r->at, "%s expected at the end", what);
-    return spt_html_selector_fail(r, r->at, "%s expected", what);
+        return SPT_HTML_SELECTOR_FAIL(r, r->at, "%s expected at the end", what);
+    return SPT_HTML_SELECTOR_FAIL(r, r->at, "%s expected", what);
 }

@@ -166,7 +166,7 @@ bool spt_html_selector_string(struct spt_html_reader *r, struct spt_html_string 
     if (!copy_while(r, string, quote, in_string))
         return false;
     return spt_html_selector_accept(r, quote) ||
-           spt_html_selector_fail(r, begin, "a string without an end");
+           SPT_HTML_SELECTOR_FAIL(r, begin, "a string without an end");
 }
 
 bool spt_html_selector_lower(struct spt_html_reader *r, struct spt_html_string from,
