@@ -437,16 +437,4 @@ function scripts.files()
   fs.remove(path .. "/a", { recursive = true })
 end
 
--- A large page goes through the pool, with all that is done to it; a small one does not.
-function scripts.pages()
-  local html = require "septet.html"
-  for _, n in ipairs { 3, 2000 } do
-    local doc = html.parse("<title>t</title>" .. ("<p class='a b'>x<b id=c>y</b>"):rep(n))
-    assert(#doc:select "p.a > b:nth-child(1), i" == n)
-    assert(#doc:text() > 0 and #doc:html() > 0 and doc.title == "t")
-  end
-  assert(html.unescape "&lt;" == "<")
-  nap(1)
-end
-
 return scripts
