@@ -81,7 +81,7 @@ function scripts.no_way_leads_past_it()
 end
 
 function scripts.a_program_that_reads_nothing()
-  local p <close> = process.spawn { "exec 0<&-; echo ready; sleep 60", shell = true }
+  local p <close> = process.spawn { "exec 0<&-; echo ready; exec sleep 60", shell = true }
   assert(p.stdout:read_line() == "ready")
   local ok, err = pcall(function() for _ = 1, 100 do p.stdin:write(("x"):rep(65536)) end end)
   assert(not ok and err.code == "EPIPE")

@@ -60,7 +60,7 @@ end)
 
 describe("a program that does not do what is expected", function()
   leaves_nothing("a program that closes its stdin early raises EPIPE, and no signal", function()
-    local p <close> = process.spawn { "exec 0<&-; echo ready; sleep 60", shell = true }
+    local p <close> = process.spawn { "exec 0<&-; echo ready; exec sleep 60", shell = true }
     equal(p.stdout:read_line(), "ready")
     raises_error({ kind = "IoError", code = "EPIPE", path = "stdin of " .. p.command },
       function() for _ = 1, 100 do p.stdin:write(("x"):rep(65536)) end end)
@@ -165,7 +165,7 @@ describe("a cancellation", function()
 
   leaves_nothing("a cancellation at each phase leaves nothing", function()
     for n = 0, 60 do
-      cancel_after(n, { "cat >/dev/null; sleep 60", shell = true, stdin = ("x"):rep(1000000) })
+      cancel_after(n, { "cat >/dev/null; exec sleep 60", shell = true, stdin = ("x"):rep(1000000) })
       cancel_after(n, { "sleep", "60", stdin = function() return "x" end })
     end
   end)
