@@ -94,7 +94,7 @@ end
 ---@field parents boolean|nil makes those above it, too, and leaves one that exists as it is; false
 ---@field mode integer|nil permissions
 
-local mkdir_options = { parents = "boolean", mode = "bytes" }
+local mkdir_options = { parents = "boolean", mode = "mode" }
 
 --- Makes a folder.
 ---@async
@@ -172,7 +172,7 @@ end
 ---@field sync boolean|nil waits until the disk has it; true
 ---@field mode integer|nil permissions; those of the old file, or as the umask says
 
-local write_options = { atomic = "boolean", sync = "boolean", mode = "bytes" }
+local write_options = { atomic = "boolean", sync = "boolean", mode = "mode" }
 
 --- Writes a file: it is the old one or the whole new one at any time, whatever fails. A link at the
 --- path is followed. If it is cancelled, the old file remains.
@@ -193,7 +193,7 @@ end
 ---@field mode integer|nil permissions of a new file
 ---@field special boolean|nil writes to a device or a FIFO what it takes at once; false
 
-local append_options = { sync = "boolean", mode = "bytes", special = "boolean" }
+local append_options = { sync = "boolean", mode = "mode", special = "boolean" }
 
 --- Appends to a file, which is made if it does not exist. Up to 256 KiB are one write, with which
 --- no other is mixed.

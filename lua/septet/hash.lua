@@ -82,6 +82,7 @@ end
 
 local hash_meta = { __name = "septet.Hash", __metatable = false, __index = Hash }
 args.methods(Hash, "hash", { [hash_meta] = true })
+args.fields(Hash, "hash", "", "is_busy")
 
 local function new(algorithm, position, what, key)
   local state = core.hash_new(name_of(algorithm, position, what), key)

@@ -155,6 +155,7 @@ function Rules:crawl_delay(agent)
 end
 
 args.methods(Rules, "rules", { [rules_meta] = true })
+args.fields(Rules, "rules", "sitemaps", "all")
 
 -- --- fetching it ---
 

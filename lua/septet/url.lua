@@ -226,6 +226,7 @@ local query_meta = {
   __index = Query,
 }
 args.methods(Query, "query", { [query_meta] = true })
+args.fields(Query, "query", "")
 
 local function decoded_query(text, plus)
   local pairs = setmetatable({}, query_meta)

@@ -185,7 +185,7 @@ describe("http.41", function()
     end
   end)
 
-  it("M4: with resend = false, a request refused unprocessed is sent again, of any method", function()
+  it("M4: with resend = false, any request refused unprocessed is sent again", function()
     for _, method in ipairs { "GET", "PUT", "POST" } do
       local session, url, events = scenario("refusing-later", { resend = false })
       local _ <close> = session

@@ -46,7 +46,7 @@ local parsers = {
     { "", "<", "<a>", "<a>;", "<a>;x=", '<a>;x="', "<a>;title*=UTF-8''" }, { "", "x", ">", '"' },
   },
   ["CSV"] = { require "septet.csv".parse, { "", 'a,"' }, { "" } },
-  ["a query"] = { require "septet.url".query, { "" }, { "" } },
+  ["a query to take apart"] = { require "septet.url".query, { "" }, { "" } },
   ["a key of a URL"] = {
     require "septet.url".normalize, { "http://h/", "http://h/?" }, { "" },
   },

@@ -569,6 +569,12 @@ describe("mistakes", function()
     misuse("bad argument #1 to 'read'", function() fs.read() end)
     misuse("bad argument #2 to 'write'", function() fs.write("x", 1) end)
     misuse("bad option 'max' to 'read'", function() fs.read("x", { max = -1 }) end)
+    for _, mode in ipairs { -1, 4096, 1.5, "644" } do
+      misuse("bad option 'mode' to 'mkdir' %(permissions from 0 to 0xFFF",
+        function() fs.mkdir("x", { mode = mode }) end)
+      misuse("bad option 'mode' to 'write'", function() fs.write("x", "", { mode = mode }) end)
+      misuse("bad option 'mode' to 'append'", function() fs.append("x", "", { mode = mode }) end)
+    end
     misuse("bad argument #2 to 'truncate'", function() fs.truncate("x", 1.5) end)
     misuse("has no field 'unlink', did you mean 'remove'", function() return fs.unlink end)
   end)

@@ -53,6 +53,25 @@ describe("functions of other libraries", function()
     task.group(function(g) says({ "group", "'spawn'" }, function() return g.start_soon end) end)
   end)
 
+  it("the error of a field that an object does not have names the nearest one", function()
+    local csv, hash = require "septet.csv", require "septet.hash"
+    local folder <close> = require "septet.fs".temp_dir()
+    local server <close> = require "septet.testing".serve(function() end)
+    for _, case in ipairs {
+      { csv.reader "a", "reader", "read_rows", "read_row" },
+      { csv.reader "", "reader", "heder", "header" },
+      { csv.writer(print), "writer", "rowz", "row" }, { hash.new "md5", "hash", "hexx", "hex" },
+      { require "septet.url".query "a=1", "query", "gett", "get" },
+      { require "septet.robots".parse "", "rules", "allow", "allows" },
+      { folder, "temporary", "pth", "path" }, { server, "server", "request", "requests" },
+    } do
+      says({ ("%s has no field '%s', did you mean '%s'?"):format(case[2], case[3], case[4]) },
+        function() return case[1][case[3]] end)
+      equal(case[1].xyzzyx, nil)
+    end
+    equal(tostring(folder), ("temporary '%s'"):format(folder.path))
+  end)
+
   it("X-12: a name without a near one gets no hint, and Lua's own reads no error", function()
     misuse("^.*septet.sync has no field 'xyzzyx'$", function() return sync.xyzzyx end)
     equal({ sync.__call, sync._VERSION, task.on_unhandled ~= nil, sync[1] }, { nil, nil, true })

@@ -517,11 +517,13 @@ describe("a server", function()
   it("listens on 127.0.0.1 unless it is told otherwise, or on a unix socket", function()
     local server <close> = testing.serve(function() end)
     equal({ server.host, server.url }, { "127.0.0.1", "http://127.0.0.1:" .. server.port })
+    equal(tostring(server), "server " .. server.url)
     local file <close> = files.temporary()
     local unix <close> = testing.serve(function(r) return r.headers.host end, { path = file.path })
     local session <close> = http.session { unix_socket = file.path }
     equal({ session:get(unix.url .. "/a").body, unix.port, unix.path },
       { "localhost", nil, file.path })
+    equal(tostring(unix), ("server '%s'"):format(file.path))
   end)
 
   it("keeps the latest requests, and says when they come", function()

@@ -147,14 +147,13 @@ local reader_meta = {
   __name = "septet.CsvReader",
   __metatable = false,
   __index = function(self, key)
-    if Reader[key] then return Reader[key] end
     if key == "header" then
       begin(self)
       return rawget(self, "names")
     end
+    if key ~= "line" and key ~= "rows_read" then return Reader[key] end
     local line, rows = self.parser:place()
-    if key == "line" then return line end
-    return key == "rows_read" and rows or nil
+    return key == "line" and line or rows
   end,
   __call = function(self)
     begin(self)
@@ -162,6 +161,7 @@ local reader_meta = {
   end,
 }
 args.methods(Reader, "reader", { [reader_meta] = true })
+args.fields(Reader, "reader", "header line rows_read", "names lines")
 
 --- Returns a reader of a source.
 function reading.new(source, given, what)

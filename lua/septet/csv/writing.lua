@@ -117,6 +117,7 @@ end
 
 local writer_meta = { __name = "septet.CsvWriter", __metatable = false, __index = Writer }
 args.methods(Writer, "writer", { [writer_meta] = true })
+args.fields(Writer, "writer", "")
 
 --- Returns a writer that calls write(bytes).
 ---@async

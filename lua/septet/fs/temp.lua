@@ -35,6 +35,11 @@ function meta:__close()
   self:close()
 end
 
+function meta:__tostring()
+  return ("temporary '%s'"):format(core.escape(self.path))
+end
+
 args.methods(Temp, "temporary", { [meta] = true })
+args.fields(Temp, "temporary", "path")
 
 return temp

@@ -236,4 +236,6 @@ end
 events_meta.__close = Events.close
 
 args.methods(Events, "events", { [events_meta] = true })
+args.fields(Events, "events", "last_event_id",
+  "deadline response connected parser at closed running before after")
 return events

@@ -135,6 +135,22 @@ function args.no_field(what, key, fields, lenient)
   usage("%s has no field '%s'%s", what, key, near and (", did you mean '%s'?"):format(near) or "")
 end
 
+--- Makes the objects of a table of methods, which is their `__index`, raise Usage if a field is
+--- read that they do not have and that resembles one of theirs.
+---@param methods table<string, function>
+---@param what string kind of the objects, for messages
+---@param fields string names of their fields
+---@param internal string|nil names of fields that may be nil
+function args.fields(methods, what, fields, internal)
+  local absent, known = {}, {}
+  for name in (fields .. " " .. (internal or "")):gmatch "%S+" do absent[name] = true end
+  for name in fields:gmatch "%S+" do known[name] = true end
+  for name in pairs(methods) do known[name] = true end
+  setmetatable(methods, { __index = function(_, key)
+    if not absent[key] then return args.no_field(what, key, known, true) end
+  end })
+end
+
 --- Makes a module raise Usage if an unknown field is read.
 ---@generic T: table
 ---@param module T
@@ -173,6 +189,10 @@ local checks = {
   end,
   bytes = function(v)
     return math.type(v) == "integer" and v >= 0, "a whole number of bytes"
+  end,
+  mode = function(v)
+    return math.type(v) == "integer" and v >= 0 and v <= 0xFFF,
+      "permissions from 0 to 0xFFF, such as 0x1A4 for rw-r--r--,"
   end,
   body = function(v)
     return type(v) == "string" or type(v) == "function" or readable.check(v),

@@ -145,5 +145,11 @@ function Server:close()
 end
 server_meta.__close = Server.close
 
+function server_meta:__tostring()
+  return ("server %s"):format(self.path and ("'%s'"):format(core.escape(self.path)) or self.url)
+end
+
 args.methods(Server, "server", { [server_meta] = true })
+args.fields(Server, "server", "url host port path requests errors connections",
+  "streams on_error closing before after")
 return server

@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "core/check.h"
+#include "core/error.h"
 #include "loop/stream.h"
 #include "op/env.h"
 #include "op/net/openers.h"
@@ -105,6 +106,16 @@ static void get_field(lua_State *L, int field)
 static const struct spt_fields_type fields = {
     .meta = SPT_CONNECTION_META, .what = "connection", .names = field_names, .get = get_field};
 
+/* Returns the address or the path of the peer, or of a unix socket that was accepted its own. */
+static int l_tostring(lua_State *L)
+{
+    const struct spt_connection *c = luaL_checkudata(L, 1, SPT_CONNECTION_META);
+    const char *text = *c->peer ? c->peer : c->local_address;
+    lua_pushfstring(L, strchr(text, '/') ? "connection '%s'" : "connection %s", text);
+    spt_error_escape(L);
+    return 1;
+}
+
 /* connection:set_timeout(seconds): limits each later call, or no longer if it is nil. */
 static int l_set_timeout(lua_State *L)
 {
@@ -130,8 +141,10 @@ static int l_reset(lua_State *L)
 
 void spt_open_net_connection(lua_State *L, struct spt_env *env)
 {
-    static const luaL_Reg methods[] = {
-        {"set_timeout", l_set_timeout}, {"reset", l_reset}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"set_timeout", l_set_timeout},
+                                       {"reset", l_reset},
+                                       {"__tostring", l_tostring},
+                                       {NULL, NULL}};
     spt_new_type(L, env, SPT_CONNECTION_META, methods);
     spt_add_methods(L, env, SPT_CONNECTION_META, spt_stream_handle_methods);
     spt_add_methods(L, env, SPT_CONNECTION_META, spt_reader_methods);

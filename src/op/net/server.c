@@ -375,11 +375,30 @@ static int l_listen(lua_State *L)
     return 1;
 }
 
+/* Returns where it listens. */
+static int l_tostring(lua_State *L)
+{
+    const struct server *server = luaL_checkudata(L, 1, SERVER_META);
+    const bool is_path = strcmp(server->field, "path") == 0;
+    const bool is_v6 = strchr(server->address, ':') != NULL;
+    if (is_path)
+        lua_pushfstring(L, "server '%s'", server->name);
+    else
+        lua_pushfstring(L, is_v6 ? "server [%s]:%d" : "server %s:%d", server->address,
+                        server->port);
+    spt_error_escape(L);
+    return 1;
+}
+
 void spt_open_net_server(lua_State *L, struct spt_env *env)
 {
-    static const luaL_Reg methods[] = {{"accept", l_accept},        {"connections", l_connections},
-                                       {"close", l_close_strictly}, {"__close", l_close},
-                                       {"__gc", l_close},           {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"accept", l_accept},
+                                       {"connections", l_connections},
+                                       {"close", l_close_strictly},
+                                       {"__close", l_close},
+                                       {"__gc", l_close},
+                                       {"__tostring", l_tostring},
+                                       {NULL, NULL}};
     static const luaL_Reg functions[] = {{"net_listen", l_listen}, {NULL, NULL}};
     spt_new_type(L, env, SERVER_META, methods);
     luaL_getmetatable(L, SERVER_META);
