@@ -53,7 +53,7 @@ static int end_folder(struct spt_fs_copy *c, const struct spt_fs_tree_item *item
 {
     struct stat st;
     int rc = 0;
-    if (fstatat(item->at, item->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+    if (fstatat(item->at, item->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) &&
         fchmod(spt_dirs_top(&c->target)->fd, st.st_mode & 0777) != 0)
         rc = -errno;
     int left = spt_dirs_leave(&c->target);
@@ -223,9 +223,13 @@ static int undo_some(struct spt_fs_copy *c)
     return spt_fs_remove_step(&c->undo.call) == SPT_FS_MORE ? SPT_FS_MORE : c->failed;
 }
 
-/* Begins to remove the folder that was made here, if there is one. */
+/* Begins to remove the folder that was made here, if there is one, with what was copied into it.
+ * Another one that has its name by now is left. */
 static int fail(struct spt_fs_copy *c, int rc)
 {
+    const struct spt_dirs_level root =
+        c->target.depth > 0 ? c->target.levels[0] : (struct spt_dirs_level){0};
+    const bool filled = c->target.depth > 0;
     int parent = c->made_root ? c->parent : -1;
     if (c->made_root)
         c->parent = -1;
@@ -235,6 +239,9 @@ static int fail(struct spt_fs_copy *c, int rc)
     c->failed = rc;
     c->next = undo_some;
     spt_fs_remove_init_at(&c->undo, parent, c->base);
+    c->undo.recursive = c->undo.identified = filled;
+    c->undo.dev = root.dev;
+    c->undo.ino = root.ino;
     c->base = NULL;
     return SPT_FS_MORE;
 }
