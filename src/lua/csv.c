@@ -20,6 +20,7 @@ struct parser {
     size_t at, len;    /* what is left of the chunk: from `at` to `len` */
     size_t columns;    /* number of fields of each row; 0: not known yet */
     lua_Integer rows;  /* number of rows so far */
+    unsigned reads;    /* number of rows that were asked for */
     bool is_ragged;    /* rows may have any number of fields */
     bool is_finished;  /* the text has ended */
     bool is_at_end;    /* and all rows were returned */
@@ -105,10 +106,22 @@ static int raise_ragged(lua_State *L, struct parser *p)
     return raise_at(L, &place, ++p->rows, "ragged", words);
 }
 
+/* Pushes the field `i`, which begins at `start`. Raises Usage if a finalizer has asked for a row
+ * after the `reads` before, as it may whenever something is pushed: the fields are gone then. */
+static void push_field(lua_State *L, const struct parser *p, unsigned reads, size_t i, size_t start)
+{
+    const struct spt_csv *csv = &p->csv;
+    if (p->reads != reads)
+        spt_error_usage(L, "a finalizer has read a row meanwhile");
+    lua_pushlstring(L, csv->bytes.data ? csv->bytes.data + start : "", csv->ends[i] - start);
+}
+
 /* Pushes the row that is complete: a list, or a table by the names of the columns. */
 static void push_row(lua_State *L, struct parser *p)
 {
     const struct spt_csv *csv = &p->csv;
+    const unsigned reads = p->reads;
+    const size_t n = csv->nends;
     size_t start = 0;
     if (p->columns == 0)
         p->columns = csv->nends;
@@ -120,16 +133,17 @@ static void push_row(lua_State *L, struct parser *p)
         lua_getiuservalue(L, 1, NAMES);
         names = lua_gettop(L);
     }
-    lua_createtable(L, names ? 0 : (int)csv->nends, names ? (int)csv->nends : 0);
-    for (size_t i = 0; i < csv->nends; i++) {
-        if (names && i < p->columns)
+    lua_createtable(L, names ? 0 : (int)n, names ? (int)n : 0);
+    for (size_t i = 0; i < n; i++) {
+        const bool named = names && i < p->columns;
+        if (named)
             lua_rawgeti(L, names, (lua_Integer)i + 1);
-        lua_pushlstring(L, csv->bytes.data ? csv->bytes.data + start : "", csv->ends[i] - start);
-        if (names && i < p->columns)
+        push_field(L, p, reads, i, start);
+        start = p->reads == reads ? csv->ends[i] : start;
+        if (named)
             lua_rawset(L, -3);
         else
             lua_rawseti(L, -2, (lua_Integer)i + 1);
-        start = csv->ends[i];
     }
     if (names)
         lua_remove(L, names);
@@ -140,6 +154,7 @@ static bool next_row(lua_State *L, struct parser *p)
 {
     size_t taken = 0;
     enum spt_csv_result result = SPT_CSV_MORE;
+    p->reads++;
     if (p->at < p->len) {
         result = spt_csv_read(&p->csv, p->chunk + p->at, p->len - p->at, &taken);
         p->at += taken;

@@ -8,8 +8,8 @@
 #include "lua/lib.h"
 #include "op/env.h"
 
-enum { ROW = 1, COUNT, SEPARATOR, NEWLINE, ALL, GUARD }; /* the stack of l_line */
-enum { NUMBER_MAX = 64 };                                /* bytes of a number */
+enum { ROW = 1, COUNT, SEPARATOR, NEWLINE, ALL, GUARD, FIELD }; /* the stack of l_line */
+enum { NUMBER_MAX = 64 };                                       /* bytes of a number */
 
 /* Returns true if the field is read back as it is only if it is quoted. */
 static bool needs_quotes(const char *text, size_t len, char separator, bool is_alone)
@@ -56,8 +56,8 @@ static bool has_text(lua_State *L)
            (type == LUA_TLIGHTUSERDATA && !lua_touserdata(L, -1)); /* json.null */
 }
 
-/* Returns the text of the value on top of the stack: of a number, in `room`; of a string, its own,
- * which its table keeps alive. */
+/* Returns the text of the value on top of the stack: of a number, in `room`; of a string, its
+ * own. */
 static const char *text_of(lua_State *L, char room[NUMBER_MAX], size_t *len)
 {
     const char *text = "";
@@ -110,7 +110,7 @@ static void add_row(lua_State *L, luaL_Buffer *b, lua_Integer n)
         lua_rawgeti(L, ROW, i);
         bool is_string = lua_type(L, -1) == LUA_TSTRING;
         const char *text = text_of(L, room, &len);
-        lua_pop(L, 1);
+        lua_replace(L, FIELD); /* a finalizer may take it out of the row */
         bool guard = guards && is_string && is_formula(text, len);
         if (i > 1)
             luaL_addchar(b, separator);
@@ -141,6 +141,7 @@ static int l_line(lua_State *L)
         lua_pushinteger(L, bad);
         return 2;
     }
+    lua_settop(L, FIELD);
     luaL_buffinit(L, &b);
     add_row(L, &b, n);
     luaL_addstring(&b, lua_tostring(L, NEWLINE));

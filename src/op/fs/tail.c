@@ -68,13 +68,16 @@ static int push_found(lua_State *L, struct tail_handle *handle)
     const struct spt_fs_tail *tail = handle->tail;
     if (!tail)
         return 0;
+    const int error = tail->job.error;
+    const char *word = words[tail->found];
     handle->found = false;
-    if (tail->job.error) {
-        spt_fs_push_error(L, "open", tail->path, tail->job.error);
+    if (error) {
+        spt_fs_push_error(L, "open", lua_pushstring(L, tail->path), error);
         return lua_error(L);
     }
-    lua_pushstring(L, words[tail->found]);
-    lua_pushlstring(L, tail->bytes, tail->len);
+    lua_pushlstring(L, tail->bytes, tail->len); /* a finalizer may close the tail behind it */
+    lua_pushstring(L, word);
+    lua_insert(L, -2);
     return 2;
 }
 
@@ -82,6 +85,10 @@ static int look_start(septet_op *op)
 {
     struct look_op *look = (struct look_op *)op;
     struct tail_handle *handle = look->handle;
+    if (!handle->tail) { /* a finalizer has closed it */
+        septet_op_done(op, SEPTET_OK);
+        return SEPTET_OK;
+    }
     handle->waiter = look;
     if (!handle->in_pool) {
         handle->in_pool = true;

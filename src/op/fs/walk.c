@@ -112,9 +112,10 @@ static void on_filled(void *ud)
 
 /* --- entries --- */
 
+/* Pushes the table of the entry, which has its path on top of the stack. */
 static void push_entry(lua_State *L, const struct spt_walk_entry *entry, bool examined)
 {
-    const char *text = spt_walk_text(entry);
+    const char *text = lua_tostring(L, -1);
     lua_createtable(L, 0, examined ? 14 : 3);
     if (examined) {
         spt_fs_set_stat(L, &entry->stat);
@@ -128,17 +129,28 @@ static void push_entry(lua_State *L, const struct spt_walk_entry *entry, bool ex
     lua_setfield(L, -2, "depth");
 }
 
+/* Pushes nil and the error of the entry, which has its path on top of the stack, or raises that. */
 static int push_fault(lua_State *L, const struct walker *walker, const struct spt_walk_entry *entry)
 {
-    const char *verb = entry->stat.type ? "examine" : "list";
-    spt_fs_push_error(L, verb, spt_walk_text(entry), entry->error);
-    if (!walker->tells)
-        return lua_error(L);
-    lua_pushlstring(L, spt_walk_text(entry), entry->text_len);
-    lua_insert(L, -2);
+    const char *verb = entry->stat.type ? "examine" : "list", *path = lua_tostring(L, -1);
     lua_pushnil(L);
-    lua_insert(L, -2); /* stack: path, nil, error */
-    return 3;
+    spt_fs_push_error(L, verb, path, entry->error);
+    return walker->tells ? 3 : lua_error(L);
+}
+
+/* Pushes what l_next() returns for an entry. Its memory lasts only until the path is pushed: a
+ * finalizer may close the walker whenever something is allocated. */
+static int push_found(lua_State *L, const struct walker *walker, const struct spt_walk_entry *found)
+{
+    const struct spt_walk_entry entry = *found;
+    const unsigned flags = walker->walk->flags;
+    lua_pushlstring(L, spt_walk_text(found), found->text_len);
+    if (entry.error)
+        return push_fault(L, walker, &entry);
+    if (flags & SPT_WALK_NAMES)
+        return 1;
+    push_entry(L, &entry, flags & SPT_WALK_STAT);
+    return 2;
 }
 
 /* Pushes the next entry, or nil at the end, with which the walker closes. */
@@ -149,18 +161,13 @@ static int push_next(lua_State *L, struct walker *walker)
         walker->at += entry->size;
         walker->id = entry->id;
         walker->depth = entry->depth;
-        if (entry->error)
-            return push_fault(L, walker, entry);
-        lua_pushlstring(L, spt_walk_text(entry), entry->text_len);
-        if (walker->walk->flags & SPT_WALK_NAMES)
-            return 1;
-        push_entry(L, entry, walker->walk->flags & SPT_WALK_STAT);
-        return 2;
+        return push_found(L, walker, entry);
     }
     const int error = walker->walk ? walker->walk->job.error : 0;
     if (error) {
-        spt_fs_push_error(L, "list", walker->walk->root, error);
+        const char *root = lua_pushstring(L, walker->walk->root);
         close_walker(walker);
+        spt_fs_push_error(L, "list", root, error);
         return lua_error(L);
     }
     close_walker(walker);
@@ -173,7 +180,10 @@ static int push_next(lua_State *L, struct walker *walker)
 static int walk_start(septet_op *op)
 {
     struct walk_op *walk_op = (struct walk_op *)op;
-    walk_op->walker->waiter = walk_op;
+    if (walk_op->walker->walk)
+        walk_op->walker->waiter = walk_op;
+    else
+        septet_op_done(op, SEPTET_OK); /* a finalizer has closed it */
     return SEPTET_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "loop/watch.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 
 #include "base/list.h"
@@ -68,6 +69,11 @@ static void on_added(void *ud, int error)
 static int add_start(septet_op *op)
 {
     struct watch_op *add = (struct watch_op *)op;
+    if (!add->handle->open) { /* a finalizer has closed it */
+        add->error = UV_ECANCELED;
+        septet_op_done(op, SEPTET_OK);
+        return SEPTET_OK;
+    }
     add->add = spt_watch_add(&add->handle->watch, add->path, add->only, add->tag, on_added, add);
     return add->add ? SEPTET_OK : SEPTET_ENOMEM;
 }
@@ -133,11 +139,14 @@ static int push_event(lua_State *L, struct watch_handle *handle)
         lua_pushnil(L);
         return 1;
     }
-    lua_pushstring(L, words[event->kind]);
-    lua_pushinteger(L, event->tag);
-    lua_pushstring(L, event->name);
-    lua_pushboolean(L, event->folder);
+    const struct spt_watch_event head = *event;
+    char name[NAME_MAX + 1]; /* a finalizer may use the watch whenever something is pushed */
+    snprintf(name, sizeof name, "%s", event->name);
     spt_watch_take(&handle->watch);
+    lua_pushstring(L, words[head.kind]);
+    lua_pushinteger(L, head.tag);
+    lua_pushstring(L, name);
+    lua_pushboolean(L, head.folder);
     return 4;
 }
 
@@ -151,6 +160,10 @@ static void on_event(void *ud)
 static int next_start(septet_op *op)
 {
     struct watch_op *next = (struct watch_op *)op;
+    if (!next->handle->open) { /* a finalizer has closed it */
+        septet_op_done(op, SEPTET_OK);
+        return SEPTET_OK;
+    }
     next->handle->waiter = next;
     spt_watch_wait(&next->handle->watch, on_event, next);
     return SEPTET_OK;
