@@ -277,7 +277,6 @@ static void close_unused(struct spt_watcher *watcher)
         return;
     for (struct spt_link *l; (l = spt_list_pop(&watcher->left));)
         free(SPT_OF(l, struct watched_path, of_table));
-    *watcher->slot = NULL;
     watcher->closed = true;
     if (!spt_loop_close_handle(watcher->loop, &watcher->stray, poll, on_closed))
         on_closed(poll);
@@ -341,8 +340,10 @@ void spt_watch_release(struct spt_watch *watch)
     spt_buf_release(&watch->events);
     if (!spt_list_is_empty(&watcher->watches))
         drop_left(watcher);
-    else
+    else {
+        *watcher->slot = NULL; /* which may go before the adds have ended */
         close_unused(watcher);
+    }
 }
 
 void spt_watch_wait(struct spt_watch *watch, spt_watch_fn *fn, void *ud)
