@@ -262,9 +262,11 @@ int spt_disk_file_sync(struct spt_disk_file *f)
 static int sync_folder(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    char *folder = strdup(slash ? path : ".");
     if (!folder)
         return UV_ENOMEM;
+    if (slash)
+        folder[slash - path + 1] = '\0';
     int fd, rc;
     RETRY_EINTR(fd, open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     free(folder);
