@@ -73,6 +73,18 @@ describe("a process", function()
     raises_error({ kind = "TaskCancelled" }, tasks[2].await, tasks[2])
   end)
 
+  leaves_nothing("output that is dropped at the end is not handed out", function()
+    local p = process.spawn { "trap '' TERM; echo ready >&2; while :; do echo x; sleep 0.01; done",
+      shell = true, grace = 0.2 }
+    equal(p.stderr:read_line(), "ready")
+    local closing = task.spawn(p.close, p)
+    task.checkpoint()
+    equal(p.stdout, nil)
+    closing:await()
+    equal(p.stdout, nil)
+    equal(table.pack(p:wait()), { nil, "KILL", n = 2 })
+  end)
+
   leaves_nothing("a signal has a name or a number", function()
     for _, signal in ipairs { "KILL", "SIGKILL", 9 } do
       local p <close> = spawn(STUBBORN)

@@ -135,7 +135,8 @@ static int l_kill(lua_State *L)
 /* --- pipes --- */
 
 /* handle:stream(fd, max_line): returns a writer of the pipe that is the process's standard input,
- * or a reader of its output, once. Returns nil if it has none. */
+ * or a reader of its output, once. Returns nil if it has none, and while the process is
+ * ended. */
 static int l_stream(lua_State *L)
 {
     static const char *const names[] = {"stdin", "stdout", "stderr"};
@@ -143,8 +144,8 @@ static int l_stream(lua_State *L)
     lua_Integer fd = luaL_checkinteger(L, 2);
     lua_Integer max_line = spt_check_count(L, 3, 1);
     luaL_argcheck(L, fd >= 0 && fd <= 2, 2, "no standard descriptor");
-    if (!process->streams[fd])
-        return 0;
+    if (!process->streams[fd] || spt_incoming_waits(&process->streams[fd]->in))
+        return 0; /* while the process is ended, its output is dropped */
     struct spt_stream_kind kind = {.meta = fd == 0 ? SPT_STREAM_WRITER_META : SPT_READER_META,
                                    .noun = fd == 0 ? "writer" : "reader",
                                    .field = "path",
