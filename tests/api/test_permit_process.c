@@ -120,6 +120,11 @@ static void test_it_is_asked_about_files_and_standard_input(void **state)
     run(state, "it_is_asked_about_files_and_standard_input");
 }
 
+static void test_the_folder_belongs_to_a_relative_path(void **state)
+{
+    run(state, "the_folder_belongs_to_a_relative_path");
+}
+
 static void test_no_way_leads_past_it(void **state)
 {
     run(state, "no_way_leads_past_it");
@@ -153,6 +158,8 @@ int main(void)
                                         host_fixture_teardown),
         cmocka_unit_test_setup_teardown(test_it_is_asked_about_files_and_standard_input,
                                         setup_asking, host_fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_the_folder_belongs_to_a_relative_path, setup_asking,
+                                        host_fixture_teardown),
         cmocka_unit_test_setup_teardown(test_no_way_leads_past_it, setup_asking,
                                         host_fixture_teardown),
         cmocka_unit_test_setup_teardown(test_a_program_that_reads_nothing_raises_no_signal,

@@ -50,6 +50,16 @@ function scripts.it_is_asked_about_files_and_standard_input()
   assert_denied({ "true", stdout = "/tmp/septet-denied" }, "true")
 end
 
+function scripts.the_folder_belongs_to_a_relative_path()
+  allow "bin/true"
+  assert_denied({ "bin/true", cwd = "/usr" }, "/usr/bin/true")
+  assert_asked(("run /usr/bin/true;"):rep(2))
+  allow "/usr/bin/true"
+  assert(process.run({ "bin/true", cwd = "/usr" }).code == 0)
+  assert(process.run({ "/usr/bin/true", cwd = "/tmp" }).code == 0)
+  assert_asked(("run /usr/bin/true;"):rep(2))
+end
+
 function scripts.no_way_leads_past_it()
   allow "true"
   local marker = "/tmp/septet-denied-marker"
@@ -71,7 +81,7 @@ function scripts.no_way_leads_past_it()
   assert_denied({ "touch", marker }, "touch")
   assert_denied({ "true; touch " .. marker, shell = true }, "/bin/sh")
   assert_denied({ "true ", marker }, "true ")
-  assert_denied({ "./true", cwd = "/bin" }, "./true")
+  assert_denied({ "./true", cwd = "/bin" }, "/bin/./true")
   assert(not pcall(process.run, { "true\0/../touch", marker }))
   assert(not pcall(require, "septet.core"))
   assert(not pcall(require, "septet.process.command"))

@@ -278,10 +278,20 @@ static struct spec *push_spec(lua_State *L)
     return spec;
 }
 
+/* Pushes the program as the embedder is asked about it: a path that is not absolute is one of the
+ * folder in which the program starts. */
+static const char *push_program(lua_State *L, const struct spt_launch_plan *plan)
+{
+    const char *program = plan->argv[0];
+    if (!plan->cwd || program[0] == '/' || !strchr(program, '/'))
+        return lua_pushstring(L, program);
+    return lua_pushfstring(L, "%s/%s", plan->cwd, program);
+}
+
 /* Raises IoError with the code "denied" unless the embedder lets scripts do all of it. */
 static void check_permits(lua_State *L, struct spt_env *env, const struct spec *spec)
 {
-    const char *command = spec->plan.argv[0];
+    const char *command = push_program(L, &spec->plan);
     if (!env->config || !env->config->processes) {
         spt_error_push(L, "IoError", "cannot run '%s': the host runs no processes", command);
         spt_io_error_raise_code(L, command, "denied");
@@ -292,6 +302,7 @@ static void check_permits(lua_State *L, struct spt_env *env, const struct spec *
     for (int i = STDOUT_FILENO; i <= STDERR_FILENO; i++)
         if (spec->plan.files[i])
             spt_gate_check(L, env, SEPTET_PERMIT_WRITE, "open", spec->plan.files[i]);
+    lua_pop(L, 1);
 }
 
 static struct spt_process_handle *push_handle(lua_State *L)
