@@ -123,10 +123,14 @@ static int raise_pending(lua_State *L, const struct spt_reader *reader)
     return spt_io_error_raise_number(L, &place, error, NULL);
 }
 
-static int hand_out(lua_State *L, struct spt_incoming *input, size_t len, size_t taken)
+/* Pushes bytes, and takes some. If there is no memory, they stay. A finalizer that runs meanwhile
+ * may close the reader or read from it. */
+static int hand_out(lua_State *L, const struct spt_reader *reader, size_t len, size_t taken)
 {
+    struct spt_incoming *input = reader->input;
     lua_pushlstring(L, spt_incoming_bytes(input), len);
-    spt_incoming_take(input, taken);
+    if (reader->input == input && spt_incoming_len(input) >= taken)
+        spt_incoming_take(input, taken);
     return 1;
 }
 
@@ -135,7 +139,7 @@ static int push_bytes(lua_State *L, const struct spt_reader *reader, size_t n)
     struct spt_incoming *input = reader->input;
     size_t len = spt_incoming_len(input);
     if (len > 0)
-        return hand_out(L, input, n < len ? n : len, n < len ? n : len);
+        return hand_out(L, reader, n < len ? n : len, n < len ? n : len);
     if (input->error)
         return raise_pending(L, reader);
     lua_pushnil(L);
@@ -152,11 +156,11 @@ static int push_line(lua_State *L, const struct spt_reader *reader)
         return spt_reader_raise(L, reader, "read", "line_too_long");
     }
     if (end < len)
-        return hand_out(L, input, end, end + 1);
+        return hand_out(L, reader, end, end + 1);
     if (input->error)
         return raise_pending(L, reader);
     if (len > 0)
-        return hand_out(L, input, len, len);
+        return hand_out(L, reader, len, len);
     lua_pushnil(L);
     return 1;
 }
@@ -167,7 +171,7 @@ static int push_exactly(lua_State *L, const struct spt_reader *reader, size_t n)
     struct spt_incoming *input = reader->input;
     size_t len = spt_incoming_len(input);
     if (len >= n)
-        return hand_out(L, input, n, n);
+        return hand_out(L, reader, n, n);
     if (input->error)
         return raise_pending(L, reader);
     if (len > 0) {
@@ -189,7 +193,7 @@ static int push_all(lua_State *L, const struct spt_reader *reader, size_t max)
         spt_error_push(L, "IoError", "'%s' has more than %I bytes", reader->path, (LUAI_UACINT)max);
         return spt_reader_raise(L, reader, "read", "too_big");
     }
-    return hand_out(L, input, len, len);
+    return hand_out(L, reader, len, len);
 }
 
 static int push_result(lua_State *L, const struct read_op *read)

@@ -80,12 +80,13 @@ static int l_rest(lua_State *L)
         return 0;
     if (reader->closed)
         return spt_error_usage(L, "the reader is closed");
-    const struct spt_input *input = spt_input_of(reader->input);
-    if (!input)
+    if (!spt_input_of(reader->input))
         return 0;
     lua_settop(L, 1);
     struct spt_job_wait *wait = spt_job_wait_new(L, env, &wait_type, push);
-    return spt_job_await(L, wait, new_job(reader, input->source.fd));
+    if (reader->closed) /* by a finalizer */
+        return spt_error_usage(L, "the reader is closed");
+    return spt_job_await(L, wait, new_job(reader, spt_input_of(reader->input)->source.fd));
 }
 
 static const luaL_Reg functions[] = {{"io_rest", l_rest}, {NULL, NULL}};

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Finalizers that use or close a handle in the middle of one of its functions: they run whenever
 -- one allocates.
-local csv, fs = require "septet.csv", require "septet.fs"
+local csv, fs, http = require "septet.csv", require "septet.fs", require "septet.http"
+local sio = require "septet.io"
 
 -- Calls fn(). Meanwhile a finalizer calls meddle(n) again and again.
 local function with_finalizer(meddle, fn)
@@ -77,6 +78,36 @@ it("a watch that a finalizer closes", function()
     local path = folder.path .. "/" .. ("name"):rep(50)
     fs.append(path, "x")
     return pcall(step, state)
+  end)
+end)
+
+it("a reader that a finalizer closes", function()
+  local file <close> = fs.temp_file()
+  fs.write(file.path, ("line\n"):rep(30), { sync = false })
+  each_handle(close_handle, function()
+    local reader = sio.open(file.path)
+    return function() return select(2, pcall(reader.read_line, reader)) == "line" end, reader
+  end, next_of)
+end)
+
+it("a list of cookies that a finalizer clears", function()
+  local session <close> = http.session { cookies = true }
+  local ran = false
+  local function fill()
+    for i = 1, 20 do
+      session:set_cookie { name = "n" .. i, value = ("v"):rep(i), domain = "a.test" }
+    end
+  end
+  with_finalizer(function(n)
+    if ran and n % 5 == 0 then session:clear_cookies() end
+  end, function()
+    for _ = 1, 20 do
+      fill()
+      ran = true
+      local list = session:cookies()
+      ran = false
+      for i, cookie in ipairs(list) do equal({ cookie.name, #cookie.value }, { "n" .. i, i }) end
+    end
   end)
 end)
 

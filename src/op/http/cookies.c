@@ -2,6 +2,7 @@
 /* cookies: lists, sets and clears the cookies of a session for scripts. */
 #include <lauxlib.h>
 #include <math.h>
+#include <string.h>
 #include <time.h>
 
 #include "core/check.h"
@@ -24,19 +25,64 @@ static struct spt_jar *check_jar(lua_State *L)
     return spt_session_jar(handle->session);
 }
 
-static void set_text(lua_State *L, const char *name, const char *text, size_t len)
+/* --- the list --- */
+
+/* A cookie in a copy of those of a jar: its text follows. */
+struct copied {
+    size_t size; /* bytes from this one to the next */
+    int64_t expires;
+    size_t name_len, value_len, domain_len, path_len;
+    bool host_only, secure, http_only;
+    char text[];
+};
+
+static size_t size_of_copy(const struct spt_cookie *c)
 {
-    lua_pushlstring(L, text, len);
-    lua_setfield(L, -2, name);
+    const size_t to = _Alignof(struct copied);
+    const size_t n = c->name_len + c->value_len + c->domain_len + c->path_len;
+    return (sizeof(struct copied) + n + to - 1) / to * to;
 }
 
-static void push_cookie(lua_State *L, const struct spt_cookie *c)
+/* Returns the bytes of a copy of the cookies that `site`, unless it is NULL, gets. Makes it at
+ * `to`, unless that is NULL. */
+static size_t copy_cookies(char *to, const struct spt_jar *jar, const struct spt_cookie_site *site,
+                           int64_t now)
 {
+    size_t size = 0;
+    for (const struct spt_cookie *c = NULL; (c = spt_jar_next(jar, c));) {
+        if (site ? !spt_jar_sends(c, site, now) : c->expires <= now)
+            continue;
+        struct copied *copy = (struct copied *)(void *)(to + size);
+        size += size_of_copy(c);
+        if (!to)
+            continue;
+        *copy =
+            (struct copied){size_of_copy(c), c->expires,   c->name_len, c->value_len, c->domain_len,
+                            c->path_len,     c->host_only, c->secure,   c->http_only};
+        char *at = mempcpy(copy->text, c->name, c->name_len);
+        at = mempcpy(at, c->value, c->value_len);
+        at = mempcpy(at, c->domain, c->domain_len);
+        memcpy(at, c->path, c->path_len);
+    }
+    return size;
+}
+
+/* Sets a field to the text at `*text`, and moves that behind it. */
+static void set_text(lua_State *L, const char *name, const char **text, size_t len)
+{
+    lua_pushlstring(L, *text, len);
+    lua_setfield(L, -2, name);
+    *text += len;
+}
+
+static void push_cookie(lua_State *L, const struct copied *c)
+{
+    const char *text = c->text;
     lua_createtable(L, 0, 8);
-    set_text(L, "name", c->name, c->name_len);
-    set_text(L, "value", c->value, c->value_len);
-    set_text(L, "domain", c->domain, c->domain_len);
-    set_text(L, "path", c->path, c->path_len);
+    set_text(L, "name", &text, c->name_len);
+    set_text(L, "value", &text, c->value_len);
+    set_text(L, "domain", &text, c->domain_len);
+    set_text(L, "path", &text, c->path_len);
     spt_fields_set_flag(L, "host_only", c->host_only);
     spt_fields_set_flag(L, "secure", c->secure);
     spt_fields_set_flag(L, "http_only", c->http_only);
@@ -46,26 +92,44 @@ static void push_cookie(lua_State *L, const struct spt_cookie *c)
     lua_setfield(L, -2, "expires");
 }
 
+/* Pushes a copy of the cookies, because a finalizer may change the jar or close the session
+ * whenever something is pushed. */
+static const char *push_copy(lua_State *L, const struct spt_cookie_site *site, int64_t now,
+                             size_t *size)
+{
+    char *copy;
+    size_t room;
+    do {
+        room = copy_cookies(NULL, check_jar(L), site, now);
+        copy = lua_newuserdatauv(L, room, 0);
+        *size = copy_cookies(NULL, check_jar(L), site, now);
+    } while (*size > room);
+    copy_cookies(copy, check_jar(L), site, now);
+    return copy;
+}
+
 /* session:cookies(url): returns a list of the cookies that have not expired, or of those that a URL
  * in normal form gets. */
 static int l_cookies(lua_State *L)
 {
-    const struct spt_jar *jar = check_jar(L);
     const char *url = luaL_optstring(L, 2, NULL);
     struct spt_cookie_site site;
-    const int64_t now = time(NULL);
+    size_t size;
     lua_Integer n = 0;
     if (url)
         spt_cookie_site_of(&site, url);
-    lua_createtable(L, (int)jar->n, 0);
-    for (const struct spt_cookie *c = NULL; (c = spt_jar_next(jar, c));) {
-        if (url ? !spt_jar_sends(c, &site, now) : c->expires <= now)
-            continue;
+    const char *copy = push_copy(L, url ? &site : NULL, time(NULL), &size);
+    lua_newtable(L);
+    for (size_t at = 0; at < size;) {
+        const struct copied *c = (const struct copied *)(const void *)(copy + at);
         push_cookie(L, c);
         lua_rawseti(L, -2, ++n);
+        at += c->size;
     }
     return 1;
 }
+
+/* --- changes --- */
 
 /* Returns the text at `arg`, with a NULL for nil. */
 static struct spt_piece opt_piece(lua_State *L, int arg)
