@@ -37,6 +37,25 @@ task.checkpoint() l:acquire()""",
     "timeout": "task.timeout(1e6, task.sleep, 1e6)",
     "generator": "for _ in task.generator(function() task.sleep(1e6) end) do end",
     "coroutine": "coroutine.wrap(function() task.sleep(1e6) end)()",
+    "future": "task.background(task.sleep, 1e6) task.future():await()",
+    "receive with a timeout": "sync.channel():recv(1e6)",
+    "pool": "task.pool(1, function(p) p:map(task.sleep, { 1e6, 1e6 }) end)",
+    "program": "require 'septet.process'.run { 'sleep', '60' }",
+    "process": "local p <close> = require 'septet.process'.spawn { 'sleep', '60' } p:wait()",
+    "output of a program": """local p <close> = require 'septet.process'.spawn { 'sleep', '60' }
+p.stdout:read_line()""",
+    "input of a program": """local p <close> = require 'septet.process'.spawn { 'sleep', '60' }
+p.stdin:write(('x'):rep(1000000))""",
+    "accept": "require 'septet.net'.listen {}:accept()",
+    "serve": "require 'septet.net'.listen {}:serve(print)",
+    "connection": """local net = require 'septet.net'
+local s = net.listen {}
+local c <close> = net.connect { host = s.host, port = s.port }
+c:read_line()""",
+    "watch": "for _ in require 'septet.fs'.watch '.' do end",
+    "tail": "for _ in require 'septet.fs'.tail 'nothing' do end",
+    "server for tests": "require 'septet.testing'.serve(print):wait(1)",
+    "events": "for _ in http.default():events(arg[1] .. '/stall') do end",
     "request": "http.get(arg[1] .. '/stall')",
     "stream": """local r <close> = http.default():stream('GET', arg[1] .. '/drip/100/1')
 r:read(1000)""",
