@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- septet.csv: what is read is what was written, in any pieces; what is wrong has its place.
 local csv, http, json = require "septet.csv", require "septet.http", require "septet.json"
-local sio, task = require "septet.io", require "septet.task"
+local fs, sio, task = require "septet.fs", require "septet.io", require "septet.task"
 local files, origin, ticker = require "files", require "origin", require "ticker"
 local refused = require("helpers").refused
 
@@ -137,6 +137,24 @@ describe("reading", function()
     long = (","):rep(64 * 1024)
     err = refused("CsvError", "more fields than max_columns", collect, csv.reader(endless))
     equal(err.code, "too_many_columns")
+  end)
+
+  it("a line of 100 MB is refused, and no more of its file is read than the limit", function()
+    local folder <close> = fs.temp_dir()
+    local path = folder.path .. "/a.csv"
+    fs.write(path, "a,b\n")
+    fs.truncate(path, 100000000) -- NULs, which the disk does not hold
+    for code, options in pairs { field_too_long = {}, row_too_long = { max_field = 1 << 30 } } do
+      local source <close> = sio.open(path)
+      local reader = csv.reader(source, options)
+      equal(reader:read_row(), { "a", "b" })
+      collectgarbage()
+      local before = collectgarbage "count"
+      local err = refused("CsvError", "longer than max_", reader.read_row, reader)
+      equal({ err.code, err.line }, { code, 2 })
+      equal(collectgarbage "count" - before < 64 * 1024, true)
+      equal(#source:read_exactly(70000000), 70000000) -- the rest is there
+    end
   end)
 
   it("a source is a text, a reader, a file or a function", function()
