@@ -9,12 +9,16 @@ local files, ticker = require "files", require "ticker"
 
 local LATE = 0.08 -- seconds
 
+local started = {} -- tasks
+
 -- Calls fn once some time has passed.
 local function later(fn, ...)
-  return task.background(function(...)
+  local t = task.background(function(...)
     task.sleep(LATE)
     fn(...)
   end, ...)
+  started[#started + 1] = t
+  return t
 end
 
 -- Calls fn(client, peer) with both sides of a connection.
@@ -218,5 +222,10 @@ describe("the loop is free in a wait for", function()
   local titles = {}
   for title in pairs(WAITS) do titles[#titles + 1] = title end
   table.sort(titles)
-  for _, title in ipairs(titles) do it(title, WAITS[title]) end
+  for _, title in ipairs(titles) do
+    it(title, function()
+      WAITS[title]()
+      while #started > 0 do task.wait { table.remove(started) } end
+    end)
+  end
 end)

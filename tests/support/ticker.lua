@@ -30,13 +30,14 @@ function ticker.beats(fn, least)
   task.checkpoint()
   local began, hungry, before = task.now(), starved(), beats
   local results = table.pack(task.pcall(fn))
-  local allowed = (task.now() - began - (starved() - hungry)) / PERIOD
+  local took = (task.now() - began) / PERIOD
+  local allowed = took - (starved() - hungry) / PERIOD
   local ticked = beats - before
   t:cancel()
   task.wait { t }
   if not results[1] then error(results[2], 0) end
-  if allowed < (least or 4) then
-    error(("too short for a ticker: time for %.1f ticks"):format(allowed), 2)
+  if took < (least or 4) then
+    error(("too short for a ticker: time for %.1f ticks"):format(took), 2)
   end
   if ticked < allowed / 2 - 1 then
     error(("the loop was blocked: %d ticks in the time of %.0f"):format(ticked, allowed), 2)
