@@ -52,8 +52,8 @@ struct spt_child {
     spt_child_fn *on_started; /* NULL: no waiter */
     void *ud;
     struct spt_child_ending ending;
-    bool group_left;     /* the process has ended; its group may have not */
-    bool freed;          /* spt_child_free was called */
+    bool group_left; /* the process has ended; its group may have not */
+    bool freed;      /* spt_child_free was called */
     uv_work_t work;
 };
 

@@ -20,7 +20,7 @@ enum {
     SPT_BLOCK_UV_CLOSERS, /* to be closed when its body ends; nil for none */
     SPT_BLOCK_UV_CAUGHT = SPT_SCOPE_UV_CAUGHT,
     SPT_BLOCK_UV_HANDLER = SPT_SCOPE_UV_REASON + 1, /* a variable's: for the call that ends it */
-    SPT_BLOCK_UV_ROOM, /* a pool's */
+    SPT_BLOCK_UV_ROOM,                              /* a pool's */
     SPT_BLOCK_UV_LAST = SPT_BLOCK_UV_ROOM
 };
 

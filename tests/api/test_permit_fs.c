@@ -114,8 +114,8 @@ int main(void)
 #define XX(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown),
         SCRIPTS(XX)
 #undef XX
-            cmocka_unit_test_setup_teardown(
-                test_the_standard_profile_refuses_all_without_a_permit, setup_standard, teardown),
+            cmocka_unit_test_setup_teardown(test_the_standard_profile_refuses_all_without_a_permit,
+                                            setup_standard, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
