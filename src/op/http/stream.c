@@ -29,15 +29,15 @@ enum { STREAM = SPT_HTTP_ARGS_KEPT + 1 }; /* in the stack of l_stream */
 
 /* --- the end of a stream --- */
 
-static void leave_scope(struct spt_stream *stream)
+static void leave_scope(struct spt_http_stream *stream)
 {
     spt_link_remove(&stream->resource.link);
     stream->ended = true;
 }
 
-static void end_wait(struct spt_stream *stream, int status)
+static void end_wait(struct spt_http_stream *stream, int status)
 {
-    struct spt_stream_op *waiter = stream->waiter;
+    struct spt_http_stream_op *waiter = stream->waiter;
     stream->waiter = NULL;
     if (waiter)
         septet_op_done(&waiter->op, status);
@@ -45,14 +45,14 @@ static void end_wait(struct spt_stream *stream, int status)
 
 /* Returns true if a stream that is closed now is closed by a cancellation: before its head was
  * returned, or because its scope was cancelled. */
-static bool is_cancelled(const struct spt_stream *stream)
+static bool is_cancelled(const struct spt_http_stream *stream)
 {
     return !stream->opened || stream->scope->cancel_pending;
 }
 
 /* Cancels the request if it has not ended, and releases the call with its buffers. A waiting read
  * completes with SEPTET_ECLOSED. */
-static void close_stream(struct spt_stream *stream)
+static void close_stream(struct spt_http_stream *stream)
 {
     struct spt_http_call *call = stream->call;
     if (!call)
@@ -72,35 +72,35 @@ static void close_stream(struct spt_stream *stream)
 
 static void on_scope_end(struct spt_resource *resource)
 {
-    close_stream(SPT_OF(resource, struct spt_stream, resource));
+    close_stream(SPT_OF(resource, struct spt_http_stream, resource));
 }
 
 static void on_host_end(struct spt_resource *resource)
 {
-    close_stream(SPT_OF(resource, struct spt_stream, host_resource));
+    close_stream(SPT_OF(resource, struct spt_http_stream, host_resource));
 }
 
 /* --- callbacks of the driver --- */
 
 static void on_progress(struct spt_request *request)
 {
-    struct spt_stream *stream = SPT_OF(request, struct spt_http_call, request)->owner;
-    const struct spt_stream_op *waiter = stream->waiter;
+    struct spt_http_stream *stream = SPT_OF(request, struct spt_http_call, request)->owner;
+    const struct spt_http_stream_op *waiter = stream->waiter;
     if (request->upload)
         spt_upload_handle_on_sent(request);
     if (!waiter)
         return;
-    if (stream->opened ? spt_stream_read_is_enough(stream, waiter)
+    if (stream->opened ? spt_http_stream_read_is_enough(stream, waiter)
                        : request->response->headers_done)
         end_wait(stream, SEPTET_OK);
     else if (stream->opened)
-        spt_stream_read_make_room(stream);
+        spt_http_stream_read_make_room(stream);
 }
 
 static void on_done(struct spt_request *request)
 {
     struct spt_http_call *call = SPT_OF(request, struct spt_http_call, request);
-    struct spt_stream *stream = call->owner;
+    struct spt_http_stream *stream = call->owner;
     leave_scope(stream);
     spt_http_call_ended(call);
     bool headed = request->response && request->response->headers_done;
@@ -114,11 +114,11 @@ static const struct spt_request_events events = {
 
 static int open_start(septet_op *op)
 {
-    struct spt_stream *stream = ((struct spt_stream_op *)op)->stream;
+    struct spt_http_stream *stream = ((struct spt_http_stream_op *)op)->stream;
     const struct spt_task *task = op->task;
     int rc = spt_http_call_start(stream->call, stream->handle, task);
     if (rc == SEPTET_OK) {
-        stream->waiter = (struct spt_stream_op *)op;
+        stream->waiter = (struct spt_http_stream_op *)op;
         return rc;
     }
     leave_scope(stream);
@@ -129,7 +129,7 @@ static int open_start(septet_op *op)
 
 static void open_cancel(septet_op *op)
 {
-    struct spt_stream *stream = ((struct spt_stream_op *)op)->stream;
+    struct spt_http_stream *stream = ((struct spt_http_stream_op *)op)->stream;
     stream->waiter = NULL;
     close_stream(stream);
 }
@@ -138,7 +138,7 @@ static void open_cancel(septet_op *op)
  * reader. */
 static int open_push(septet_op *op, lua_State *L)
 {
-    struct spt_stream *stream = ((struct spt_stream_op *)op)->stream;
+    struct spt_http_stream *stream = ((struct spt_http_stream_op *)op)->stream;
     if (op->status < 0)
         return spt_http_call_raise(L, stream->call, op->status);
     lua_createtable(L, 0, 5); /* the fifth field is url: set in Lua if it is unchanged */
@@ -146,7 +146,7 @@ static int open_push(septet_op *op, lua_State *L)
     lua_pushvalue(L, STREAM);
     lua_setfield(L, -2, "stream");
     lua_getfield(L, -1, "head");
-    lua_setiuservalue(L, STREAM, SPT_STREAM_HEAD);
+    lua_setiuservalue(L, STREAM, SPT_HTTP_STREAM_HEAD);
     stream->status = stream->call->request.response->status;
     stream->opened = true;
     return 1;
@@ -154,12 +154,12 @@ static int open_push(septet_op *op, lua_State *L)
 
 static void open_describe(const septet_op *op, char *text, size_t size)
 {
-    spt_http_call_describe(((const struct spt_stream_op *)op)->stream->call, text, size);
+    spt_http_call_describe(((const struct spt_http_stream_op *)op)->stream->call, text, size);
 }
 
 static const septet_op_type open_type = {
     .name = "http",
-    .size = sizeof(struct spt_stream_op),
+    .size = sizeof(struct spt_http_stream_op),
     .flags = SEPTET_OP_EXTERNAL,
     .start = open_start,
     .cancel = open_cancel,
@@ -168,19 +168,19 @@ static const septet_op_type open_type = {
 };
 
 /* Pushes a stream for `args`. Its user values keep the arguments alive. */
-static struct spt_stream *push_stream(lua_State *L, struct spt_env *env,
-                                      const struct spt_http_args *args)
+static struct spt_http_stream *push_stream(lua_State *L, struct spt_env *env,
+                                           const struct spt_http_args *args)
 {
-    struct spt_stream *stream = lua_newuserdatauv(L, sizeof *stream, SPT_STREAM_HEAD);
-    *stream = (struct spt_stream){.resource.release = on_scope_end,
-                                  .host_resource.release = on_host_end,
-                                  .env = env,
-                                  .handle = args->handle,
-                                  .method = args->method,
-                                  .url = args->url};
+    struct spt_http_stream *stream = lua_newuserdatauv(L, sizeof *stream, SPT_HTTP_STREAM_HEAD);
+    *stream = (struct spt_http_stream){.resource.release = on_scope_end,
+                                       .host_resource.release = on_host_end,
+                                       .env = env,
+                                       .handle = args->handle,
+                                       .method = args->method,
+                                       .url = args->url};
     spt_link_init(&stream->resource.link);
     spt_link_init(&stream->host_resource.link);
-    luaL_setmetatable(L, SPT_STREAM_META);
+    luaL_setmetatable(L, SPT_HTTP_STREAM_META);
     for (int i = 1; i <= SPT_HTTP_ARGS_KEPT; i++) {
         lua_pushvalue(L, i);
         lua_setiuservalue(L, -2, i);
@@ -188,7 +188,7 @@ static struct spt_stream *push_stream(lua_State *L, struct spt_env *env,
     return stream;
 }
 
-static void attach(struct spt_stream *stream, struct spt_http_call *call,
+static void attach(struct spt_http_stream *stream, struct spt_http_call *call,
                    const struct spt_http_args *args, bool no_follow, bool whole)
 {
     stream->call = call;
@@ -217,12 +217,12 @@ static int l_stream(lua_State *L)
     bool whole = lua_toboolean(L, SPT_HTTP_ARG_WHOLE);
     spt_http_args_check(L, env, &args);
     lua_settop(L, SPT_HTTP_ARGS_KEPT);
-    struct spt_stream *stream = push_stream(L, env, &args);
+    struct spt_http_stream *stream = push_stream(L, env, &args);
     bool hooked = !lua_isnil(L, SPT_HTTP_ARG_HOOKS);
     unsigned wanted = 0;
     if (hooked)
         wanted = spt_http_hooks_set(L, SPT_HTTP_ARG_HOOKS, stream);
-    struct spt_stream_op *op = (struct spt_stream_op *)spt_op_new(L, s, &open_type);
+    struct spt_http_stream_op *op = (struct spt_http_stream_op *)spt_op_new(L, s, &open_type);
     op->stream = stream;
     luaL_checkstack(L, 8, NULL);
     if (spt_op_check_cancelled(s))
@@ -253,7 +253,7 @@ static int l_close(lua_State *L)
  * request soon ends by itself. */
 static int l_discard(lua_State *L)
 {
-    struct spt_stream *stream = spt_check_self(L, "stream");
+    struct spt_http_stream *stream = spt_check_self(L, "stream");
     bool continues = stream->call && !stream->ended;
     if (continues)
         spt_attempt_discard_body(&stream->call->request);
@@ -272,7 +272,7 @@ static int l_gc(lua_State *L)
 /* stream:head(): returns a new head, with the times of the whole response. */
 static int l_head(lua_State *L)
 {
-    struct spt_stream *stream = spt_check_self(L, "stream");
+    struct spt_http_stream *stream = spt_check_self(L, "stream");
     if (!stream->call)
         return 0;
     spt_header_block_push(L, &stream->call->request, stream->call->number.request);
@@ -335,7 +335,7 @@ static int l_home(lua_State *L)
 static int l_home_take(lua_State *L)
 {
     struct home *home = spt_check_self(L, "home");
-    struct spt_stream *stream = luaL_checkudata(L, 2, SPT_STREAM_META);
+    struct spt_http_stream *stream = luaL_checkudata(L, 2, SPT_HTTP_STREAM_META);
     if (!stream->call || stream->ended || !home->scope)
         return 0;
     spt_link_remove(&stream->resource.link);
@@ -354,7 +354,7 @@ static const luaL_Reg functions[] = {
 
 void spt_open_http_stream(lua_State *L, struct spt_env *env, struct spt_http_pool *pool)
 {
-    spt_new_type(L, env, SPT_STREAM_META, methods);
+    spt_new_type(L, env, SPT_HTTP_STREAM_META, methods);
     spt_open_http_stream_read(L, env);
     spt_new_type(L, env, HOME, home_methods);
     spt_http_add_functions(L, env, pool, functions);

@@ -24,7 +24,7 @@ static const char *held_bytes(const struct spt_request *r)
 
 /* Returns where the first buffered line ends: the index of its LF, or the number of bytes buffered.
  * No byte is scanned twice. */
-static size_t line_end(struct spt_stream *stream)
+static size_t line_end(struct spt_http_stream *stream)
 {
     const struct spt_request *r = &stream->call->request;
     size_t held = spt_request_available(r), at = stream->scanned;
@@ -40,23 +40,24 @@ static size_t line_len(const struct spt_request *r, size_t end)
     return crlf ? end - 1 : end;
 }
 
-bool spt_stream_read_is_enough(struct spt_stream *stream, const struct spt_stream_op *read)
+bool spt_http_stream_read_is_enough(struct spt_http_stream *stream,
+                                    const struct spt_http_stream_op *read)
 {
     if (!stream->call || stream->ended)
         return true;
     size_t held = spt_request_available(&stream->call->request);
     switch (read->reading) {
-    case SPT_STREAM_BYTES:
+    case SPT_HTTP_STREAM_BYTES:
         return held > 0;
-    case SPT_STREAM_LINE:
+    case SPT_HTTP_STREAM_LINE:
         return line_end(stream) < held || held > read->n + 1;
-    case SPT_STREAM_REST:
+    case SPT_HTTP_STREAM_REST:
         return false;
     }
     return true;
 }
 
-void spt_stream_read_make_room(struct spt_stream *stream)
+void spt_http_stream_read_make_room(struct spt_http_stream *stream)
 {
     struct spt_request *r = &stream->call->request;
     r->high_water = stream->room + 4 * spt_request_available(r);
@@ -64,7 +65,7 @@ void spt_stream_read_make_room(struct spt_stream *stream)
 }
 
 /* Consumes `len` bytes. */
-static void take(struct spt_stream *stream, size_t len)
+static void take(struct spt_http_stream *stream, size_t len)
 {
     struct spt_request *r = &stream->call->request;
     struct spt_response *t = r->response;
@@ -79,20 +80,20 @@ static void take(struct spt_stream *stream, size_t len)
 
 static int read_start(septet_op *op)
 {
-    struct spt_stream_op *read = (struct spt_stream_op *)op;
-    struct spt_stream *stream = read->stream;
+    struct spt_http_stream_op *read = (struct spt_http_stream_op *)op;
+    struct spt_http_stream *stream = read->stream;
     stream->read = true;
-    if (spt_stream_read_is_enough(stream, read)) {
+    if (spt_http_stream_read_is_enough(stream, read)) {
         septet_op_done(op, SEPTET_OK);
         return SEPTET_OK;
     }
     stream->waiter = read;
-    if (read->reading != SPT_STREAM_BYTES)
-        spt_stream_read_make_room(stream);
+    if (read->reading != SPT_HTTP_STREAM_BYTES)
+        spt_http_stream_read_make_room(stream);
     return SEPTET_OK;
 }
 
-static void end_read(struct spt_stream *stream)
+static void end_read(struct spt_http_stream *stream)
 {
     stream->read = false;
     if (stream->call)
@@ -101,13 +102,13 @@ static void end_read(struct spt_stream *stream)
 
 static void read_cancel(septet_op *op)
 {
-    struct spt_stream *stream = ((struct spt_stream_op *)op)->stream;
+    struct spt_http_stream *stream = ((struct spt_http_stream_op *)op)->stream;
     stream->waiter = NULL;
     end_read(stream);
 }
 
 /* Raises HttpError for the stream at index 1, which was closed. */
-static int raise_closed(lua_State *L, const struct spt_stream *stream)
+static int raise_closed(lua_State *L, const struct spt_http_stream *stream)
 {
     const struct spt_request r = {
         .method = stream->method,
@@ -117,7 +118,7 @@ static int raise_closed(lua_State *L, const struct spt_stream *stream)
                     .text = (char *)"the response was closed"},
     };
     spt_http_failure_push(L, &r);
-    lua_getiuservalue(L, 1, SPT_STREAM_HEAD);
+    lua_getiuservalue(L, 1, SPT_HTTP_STREAM_HEAD);
     lua_insert(L, -2);
     size_t len;
     const char *lines = spt_header_block_lines(L, -2, &len);
@@ -126,7 +127,7 @@ static int raise_closed(lua_State *L, const struct spt_stream *stream)
 }
 
 /* Pushes the buffered rest of a body that has ended, or raises its failure. */
-static int push_end(lua_State *L, const struct spt_stream *stream)
+static int push_end(lua_State *L, const struct spt_http_stream *stream)
 {
     const struct spt_request *r = &stream->call->request;
     size_t held = spt_request_available(r);
@@ -136,7 +137,7 @@ static int push_end(lua_State *L, const struct spt_stream *stream)
     return 1;
 }
 
-static int push_bytes(lua_State *L, struct spt_stream *stream, size_t n)
+static int push_bytes(lua_State *L, struct spt_http_stream *stream, size_t n)
 {
     const struct spt_request *r = &stream->call->request;
     size_t held = spt_request_available(r), len = n < held ? n : held;
@@ -152,7 +153,7 @@ static int push_bytes(lua_State *L, struct spt_stream *stream, size_t n)
 }
 
 /* Pushes a line, or nil at the end. If the line is too long, pushes nil and true, and leaves it. */
-static int push_line(lua_State *L, struct spt_stream *stream, size_t max)
+static int push_line(lua_State *L, struct spt_http_stream *stream, size_t max)
 {
     const struct spt_request *r = &stream->call->request;
     size_t end = line_end(stream), held = spt_request_available(r), len = line_len(r, end);
@@ -174,17 +175,17 @@ static int push_line(lua_State *L, struct spt_stream *stream, size_t max)
 
 static int read_push(septet_op *op, lua_State *L)
 {
-    const struct spt_stream_op *read = (const struct spt_stream_op *)op;
-    struct spt_stream *stream = read->stream;
+    const struct spt_http_stream_op *read = (const struct spt_http_stream_op *)op;
+    struct spt_http_stream *stream = read->stream;
     end_read(stream);
     if (!stream->call)
         return raise_closed(L, stream);
     switch (read->reading) {
-    case SPT_STREAM_BYTES:
+    case SPT_HTTP_STREAM_BYTES:
         return push_bytes(L, stream, read->n);
-    case SPT_STREAM_LINE:
+    case SPT_HTTP_STREAM_LINE:
         return push_line(L, stream, read->n);
-    case SPT_STREAM_REST:
+    case SPT_HTTP_STREAM_REST:
         return push_end(L, stream);
     }
     return 0;
@@ -192,12 +193,12 @@ static int read_push(septet_op *op, lua_State *L)
 
 static void read_describe(const septet_op *op, char *text, size_t size)
 {
-    spt_http_call_describe(((const struct spt_stream_op *)op)->stream->call, text, size);
+    spt_http_call_describe(((const struct spt_http_stream_op *)op)->stream->call, text, size);
 }
 
 static const septet_op_type read_type = {
     .name = "read",
-    .size = sizeof(struct spt_stream_op),
+    .size = sizeof(struct spt_http_stream_op),
     .flags = SEPTET_OP_EXTERNAL,
     .start = read_start,
     .cancel = read_cancel,
@@ -205,13 +206,13 @@ static const septet_op_type read_type = {
     .describe = read_describe,
 };
 
-static int await_read(lua_State *L, enum spt_stream_reading reading, size_t n)
+static int await_read(lua_State *L, enum spt_http_stream_reading reading, size_t n)
 {
-    struct spt_stream *stream = spt_check_self(L, "stream");
+    struct spt_http_stream *stream = spt_check_self(L, "stream");
     if (stream->read)
         return spt_error_usage(L, "another task reads the response");
-    struct spt_stream_op *op =
-        (struct spt_stream_op *)spt_op_new(L, stream->env->sched, &read_type);
+    struct spt_http_stream_op *op =
+        (struct spt_http_stream_op *)spt_op_new(L, stream->env->sched, &read_type);
     op->stream = stream;
     op->reading = reading;
     op->n = n;
@@ -224,27 +225,27 @@ static int await_read(lua_State *L, enum spt_stream_reading reading, size_t n)
 static int l_read(lua_State *L)
 {
     size_t n = lua_isnoneornil(L, 2) ? SIZE_MAX : (size_t)spt_check_count(L, 2, 1);
-    return await_read(L, SPT_STREAM_BYTES, n);
+    return await_read(L, SPT_HTTP_STREAM_BYTES, n);
 }
 
 /* stream:read_line(max): waits for a line and returns it without its end, or nil at the end of the
  * body. Returns nil and true if it is longer than max bytes. */
 static int l_read_line(lua_State *L)
 {
-    return await_read(L, SPT_STREAM_LINE, (size_t)spt_check_count(L, 2, 0));
+    return await_read(L, SPT_HTTP_STREAM_LINE, (size_t)spt_check_count(L, 2, 0));
 }
 
 /* stream:peek(): waits for the end of the body and returns the unread bytes, which stay buffered
  * until they are taken. */
 static int l_peek(lua_State *L)
 {
-    return await_read(L, SPT_STREAM_REST, 0);
+    return await_read(L, SPT_HTTP_STREAM_REST, 0);
 }
 
 /* stream:take(): consumes all buffered bytes. */
 static int l_take(lua_State *L)
 {
-    struct spt_stream *stream = spt_check_self(L, "stream");
+    struct spt_http_stream *stream = spt_check_self(L, "stream");
     if (stream->call && stream->call->request.response)
         take(stream, spt_request_available(&stream->call->request));
     return 0;
@@ -255,5 +256,5 @@ static const luaL_Reg methods[] = {
 
 void spt_open_http_stream_read(lua_State *L, struct spt_env *env)
 {
-    spt_add_methods(L, env, SPT_STREAM_META, methods);
+    spt_add_methods(L, env, SPT_HTTP_STREAM_META, methods);
 }

@@ -11,18 +11,18 @@
 #include "op/http/call.h"
 #include "septet/op.h"
 
-#define SPT_STREAM_META "septet.http.stream"
+#define SPT_HTTP_STREAM_META "septet.http.stream"
 
 struct spt_env;
 struct spt_session_handle;
 
-enum spt_stream_reading {
-    SPT_STREAM_BYTES, /* at most `n` bytes, as soon as there are any */
-    SPT_STREAM_LINE,  /* a line of at most `n` bytes */
-    SPT_STREAM_REST,  /* all bytes, at the end of the body */
+enum spt_http_stream_reading {
+    SPT_HTTP_STREAM_BYTES, /* at most `n` bytes, as soon as there are any */
+    SPT_HTTP_STREAM_LINE,  /* a line of at most `n` bytes */
+    SPT_HTTP_STREAM_REST,  /* all bytes, at the end of the body */
 };
 
-struct spt_stream {
+struct spt_http_stream {
     struct spt_resource resource; /* in the scope that opened it, until its request has ended */
     /* in the env's while it has a call: the host closes the rest */
     struct spt_resource host_resource;
@@ -30,7 +30,7 @@ struct spt_stream {
     struct spt_env *env;
     /* owned; NULL once closed. The user values keep alive what it borrows. */
     struct spt_http_call *call;
-    struct spt_stream_op *waiter;
+    struct spt_http_stream_op *waiter;
     /* kept alive by the user values, as are the next two */
     const struct spt_session_handle *handle;
     const char *method, *url;
@@ -42,21 +42,22 @@ struct spt_stream {
     bool read;      /* a task reads: from the start of its wait until it has its bytes */
 };
 
-enum { SPT_STREAM_HEAD = SPT_HTTP_ARGS_KEPT + 1 }; /* user value: the head that was returned */
+enum { SPT_HTTP_STREAM_HEAD = SPT_HTTP_ARGS_KEPT + 1 }; /* user value: the head that was returned */
 
-struct spt_stream_op {
+struct spt_http_stream_op {
     septet_op op;
-    struct spt_stream *stream; /* kept alive by the handle on the stack */
-    enum spt_stream_reading reading;
+    struct spt_http_stream *stream; /* kept alive by the handle on the stack */
+    enum spt_http_stream_reading reading;
     size_t n; /* maximum bytes */
 };
 
 /* Returns true if a read can be served. An unfinished line is too long only if one more byte, which
  * may be a CR, does not fit. */
-bool spt_stream_read_is_enough(struct spt_stream *stream, const struct spt_stream_op *read);
+bool spt_http_stream_read_is_enough(struct spt_http_stream *stream,
+                                    const struct spt_http_stream_op *read);
 
 /* Raises the high-water mark while a read needs more than it allows. The mark grows with the bytes
  * received, not with the number requested. */
-void spt_stream_read_make_room(struct spt_stream *stream);
+void spt_http_stream_read_make_room(struct spt_http_stream *stream);
 
 #endif
