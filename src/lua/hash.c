@@ -82,11 +82,20 @@ static int l_new(lua_State *L)
     return 1;
 }
 
+/* Returns the hash. A finalizer may have it after its own. */
+static struct hash *check_hash(lua_State *L)
+{
+    struct hash *hash = spt_check_self(L, "hash");
+    if (!hash->digest && !hash->mac)
+        spt_error_usage(L, "the hash is gone");
+    return hash;
+}
+
 /* hash:update(bytes, first, last): adds the bytes from `first` to `last`. */
 static int l_update(lua_State *L)
 {
     size_t len;
-    struct hash *hash = spt_check_self(L, "hash");
+    struct hash *hash = check_hash(L);
     const char *bytes = spt_check_string(L, 2, &len);
     lua_Integer first = spt_check_count(L, 3, 1), last = spt_check_count(L, 4, 0);
     if (last > (lua_Integer)len || first > last)
@@ -121,7 +130,7 @@ static size_t finish(const struct hash *hash, unsigned char md[EVP_MAX_MD_SIZE])
 static int l_finish(lua_State *L)
 {
     unsigned char md[EVP_MAX_MD_SIZE];
-    size_t len = finish(spt_check_self(L, "hash"), md);
+    size_t len = finish(check_hash(L), md);
     if (len == 0)
         return spt_error_no_memory(L);
     lua_pushlstring(L, (const char *)md, len);

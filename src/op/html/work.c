@@ -164,6 +164,8 @@ static int l_search(lua_State *L)
 {
     const struct spt_html_selector_handle *handle =
         spt_check_udata(L, SELECTOR, SPT_HTML_SELECTOR_META, "selector");
+    if (!handle->selector) /* in a finalizer behind its own */
+        return spt_error_usage(L, "the selector is gone");
     const char *how = luaL_optstring(L, SELECTOR + 1, "");
     enum task task = SEARCH;
     if (strcmp(how, "first") == 0)

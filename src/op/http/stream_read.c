@@ -64,9 +64,11 @@ void spt_http_stream_read_make_room(struct spt_http_stream *stream)
     spt_attempt_resume(r);
 }
 
-/* Consumes `len` bytes. */
+/* Consumes `len` bytes, unless a finalizer that ran meanwhile has closed the stream. */
 static void take(struct spt_http_stream *stream, size_t len)
 {
+    if (!stream->call)
+        return;
     struct spt_request *r = &stream->call->request;
     struct spt_response *t = r->response;
     t->body.consumed += len;
@@ -168,8 +170,9 @@ static int push_line(lua_State *L, struct spt_http_stream *stream, size_t max)
         lua_pushnil(L);
         return 1;
     }
+    const size_t taken = end < held ? end + 1 : end;
     lua_pushlstring(L, held_bytes(r), len);
-    take(stream, end < held ? end + 1 : end);
+    take(stream, taken);
     return 1;
 }
 
