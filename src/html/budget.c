@@ -36,6 +36,8 @@ bool spt_html_budget_renew(struct spt_html_budget *budget)
         budget->exceeded = SPT_HTML_ABANDONED;
     else if (processor_ns() >= budget->due_ns)
         budget->exceeded = SPT_HTML_TIME;
+    if (budget->exceeded != SPT_HTML_OK)
+        return false;
     budget->steps = LOOK_STEPS;
-    return budget->exceeded == SPT_HTML_OK;
+    return true;
 }

@@ -104,7 +104,7 @@ static enum verdict match_ancestors(struct spt_html_match *m, const struct spt_h
 static enum verdict match_siblings(struct spt_html_match *m, const struct spt_html_compound *left,
                                    uint32_t element)
 {
-    while ((element = spt_html_document_element_before(m->doc, element)) != SPT_HTML_NONE) {
+    while ((element = spt_html_match_before(m, element)) != SPT_HTML_NONE) {
         if (!spt_html_budget_spend(m->budget, 1))
             break;
         enum verdict v = match_compound(m, left, element);
@@ -132,7 +132,7 @@ static enum verdict match_compound(struct spt_html_match *m,
         other = m->doc->nodes[element].parent;
         return other == 0 ? FAILS_FOR_GOOD : match_compound(m, compound->left, other);
     case SPT_HTML_COMBINATOR_NEXT:
-        other = spt_html_document_element_before(m->doc, element);
+        other = spt_html_match_before(m, element);
         break;
     case SPT_HTML_COMBINATOR_NONE:
         break;

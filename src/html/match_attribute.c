@@ -32,17 +32,21 @@ static bool has_word(struct spt_html_text text, struct spt_html_string word, boo
     return false;
 }
 
-static bool has_part(struct spt_html_text text, struct spt_html_string part, bool folds)
+static bool has_part(const struct spt_html_match *m, struct spt_html_text text,
+                     struct spt_html_string part, bool folds)
 {
     if (!folds)
         return memmem(text.bytes, text.len, part.bytes, part.len) != NULL;
     for (size_t i = 0; i + part.len <= text.len; i++)
-        if (strncasecmp(text.bytes + i, part.bytes, part.len) == 0)
+        if (!spt_html_budget_spend(m->budget, (unsigned)part.len / 64))
+            return false;
+        else if (strncasecmp(text.bytes + i, part.bytes, part.len) == 0)
             return true;
     return false;
 }
 
-static bool compare(const struct spt_html_simple *s, struct spt_html_text value)
+static bool compare(const struct spt_html_match *m, const struct spt_html_simple *s,
+                    struct spt_html_text value)
 {
     const struct spt_html_string want = s->text;
     const bool fits = value.len >= want.len, folds = s->folds;
@@ -62,7 +66,7 @@ static bool compare(const struct spt_html_simple *s, struct spt_html_text value)
         return want.len > 0 && fits &&
                same(value.bytes + value.len - want.len, want.bytes, want.len, folds);
     case SPT_HTML_OPERATOR_PART:
-        return want.len > 0 && has_part(value, want, folds);
+        return want.len > 0 && has_part(m, value, want, folds);
     }
     return false;
 }
@@ -71,19 +75,18 @@ bool spt_html_match_attribute(const struct spt_html_match *m, const struct spt_h
                               const struct spt_html_node *node)
 {
     const bool foreign = node->space != SPT_HTML_SPACE_HTML;
-    const struct spt_html_attribute *a =
-        spt_html_document_attribute(m->doc, node, m->names[s->slot + foreign]);
+    const struct spt_html_attribute *a = spt_html_match_find(m, node, m->names[s->slot + foreign]);
     if (!a)
         return false;
     if (!spt_html_budget_spend(m->budget, a->len / 8))
         return false;
-    return compare(s, spt_html_document_value(m->doc, a));
+    return compare(m, s, spt_html_document_value(m->doc, a));
 }
 
 bool spt_html_match_id(const struct spt_html_match *m, const struct spt_html_simple *s,
                        const struct spt_html_node *node)
 {
-    const struct spt_html_attribute *a = spt_html_document_attribute(m->doc, node, m->known.id);
+    const struct spt_html_attribute *a = spt_html_match_find(m, node, m->known.id);
     return a && a->len == s->text.len &&
            same(m->doc->text + a->value, s->text.bytes, a->len, m->doc->quirks);
 }
@@ -91,7 +94,7 @@ bool spt_html_match_id(const struct spt_html_match *m, const struct spt_html_sim
 bool spt_html_match_class(const struct spt_html_match *m, const struct spt_html_simple *s,
                           const struct spt_html_node *node)
 {
-    const struct spt_html_attribute *a = spt_html_document_attribute(m->doc, node, m->known.class);
+    const struct spt_html_attribute *a = spt_html_match_find(m, node, m->known.class);
     if (!a || !spt_html_budget_spend(m->budget, a->len / 8))
         return false;
     return has_word(spt_html_document_value(m->doc, a), s->text, m->doc->quirks);

@@ -30,8 +30,8 @@ static uint32_t from_start(struct spt_html_match *m, const struct spt_html_simpl
                            const struct spt_html_place *place, uint32_t element,
                            spt_html_match_list *list)
 {
-    uint32_t n = 1, i = spt_html_document_element_before(m->doc, element);
-    for (; i != SPT_HTML_NONE; i = spt_html_document_element_before(m->doc, i)) {
+    uint32_t n = 1, i = spt_html_match_before(m, element);
+    for (; i != SPT_HTML_NONE; i = spt_html_match_before(m, i)) {
         if (i == place->element)
             return n + place->place;
         if (!spt_html_budget_spend(m->budget, 1))
@@ -48,20 +48,20 @@ static uint32_t from_end(struct spt_html_match *m, const struct spt_html_simple 
     const struct spt_html_document *doc = m->doc;
     uint32_t n = 1, i;
     if (place->element != SPT_HTML_NONE && place->element < element) {
-        i = spt_html_document_element_before(doc, element);
-        for (; i != place->element; i = spt_html_document_element_before(doc, i)) {
+        i = spt_html_match_before(m, element);
+        for (; i != place->element; i = spt_html_match_before(m, i)) {
             if (i == SPT_HTML_NONE || !spt_html_budget_spend(m->budget, 1))
                 return 0;
             n += counts(m, s, element, i, list);
         }
         return place->place - n;
     }
-    i = spt_html_document_element_from(doc, spt_html_document_next(doc, element));
+    i = spt_html_match_behind(m, element);
     while (i != SPT_HTML_NONE) {
         if (!spt_html_budget_spend(m->budget, 1))
             return 0;
         n += counts(m, s, element, i, list);
-        i = spt_html_document_element_from(doc, spt_html_document_next(doc, i));
+        i = spt_html_match_behind(m, i);
     }
     return n;
 }
@@ -72,9 +72,8 @@ bool spt_html_match_nth(struct spt_html_match *m, const struct spt_html_simple *
     if (s->list && !list(m, s->list, element))
         return false;
     if (s->a == 0 && s->b == 1 && !s->of_type && !s->list) /* the first or the last child */
-        return s->from_end ? spt_html_document_element_from(
-                                 m->doc, spt_html_document_next(m->doc, element)) == SPT_HTML_NONE
-                           : spt_html_document_element_before(m->doc, element) == SPT_HTML_NONE;
+        return s->from_end ? spt_html_match_behind(m, element) == SPT_HTML_NONE
+                           : spt_html_match_before(m, element) == SPT_HTML_NONE;
     struct spt_html_place *place = place_of(m, s, element);
     if (place->element != element) {
         uint32_t n = s->from_end ? from_end(m, s, place, element, list)

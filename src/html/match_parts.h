@@ -13,6 +13,36 @@ struct spt_html_place {
     uint32_t element, place;
 };
 
+/* Returns the node's attribute of that name, or NULL. */
+static inline const struct spt_html_attribute *spt_html_match_find(const struct spt_html_match *m,
+                                                                   const struct spt_html_node *node,
+                                                                   uint32_t name)
+{
+    if (node->kind != SPT_HTML_ELEMENT || !spt_html_budget_spend(m->budget, node->count / 8))
+        return NULL;
+    return spt_html_document_attribute(m->doc, node, name);
+}
+
+/* Like spt_html_document_element_before(), but each comment and text that it passes is a step. */
+static inline uint32_t spt_html_match_before(const struct spt_html_match *m, uint32_t i)
+{
+    do {
+        i = m->doc->nodes[i].previous;
+    } while (i != SPT_HTML_NONE && m->doc->nodes[i].kind != SPT_HTML_ELEMENT &&
+             spt_html_budget_spend(m->budget, 1));
+    return i;
+}
+
+/* Returns the element behind `i` among its siblings, or SPT_HTML_NONE. */
+static inline uint32_t spt_html_match_behind(const struct spt_html_match *m, uint32_t i)
+{
+    do {
+        i = spt_html_document_next(m->doc, i);
+    } while (i != SPT_HTML_NONE && m->doc->nodes[i].kind != SPT_HTML_ELEMENT &&
+             spt_html_budget_spend(m->budget, 1));
+    return i;
+}
+
 typedef bool spt_html_match_list(struct spt_html_match *m, const struct spt_html_list *list,
                                  uint32_t element);
 

@@ -7,7 +7,7 @@
 
 static bool has(const struct spt_html_match *m, uint32_t element, uint32_t name)
 {
-    return spt_html_document_attribute(m->doc, &m->doc->nodes[element], name) != NULL;
+    return spt_html_match_find(m, &m->doc->nodes[element], name) != NULL;
 }
 
 static bool is_any(const struct spt_html_document *doc, uint32_t i, const char *const names[])
@@ -25,20 +25,20 @@ static bool is_checked(const struct spt_html_match *m, uint32_t element)
     if (!spt_html_document_is(m->doc, element, "input") || !has(m, element, m->known.checked))
         return false;
     const struct spt_html_attribute *a =
-        spt_html_document_attribute(m->doc, &m->doc->nodes[element], m->known.type);
+        spt_html_match_find(m, &m->doc->nodes[element], m->known.type);
     const char *type = a ? m->doc->text + a->value : "";
     return a && ((a->len == 8 && strncasecmp(type, "checkbox", 8) == 0) ||
                  (a->len == 5 && strncasecmp(type, "radio", 5) == 0));
 }
 
 /* Returns true if `child` is the first legend of its parent. */
-static bool is_first_legend(const struct spt_html_document *doc, uint32_t child)
+static bool is_first_legend(const struct spt_html_match *m, uint32_t child)
 {
     uint32_t i = child;
-    if (!spt_html_document_is(doc, child, "legend"))
+    if (!spt_html_document_is(m->doc, child, "legend"))
         return false;
-    while ((i = spt_html_document_element_before(doc, i)) != SPT_HTML_NONE)
-        if (spt_html_document_is(doc, i, "legend"))
+    while ((i = spt_html_match_before(m, i)) != SPT_HTML_NONE)
+        if (!spt_html_budget_spend(m->budget, 1) || spt_html_document_is(m->doc, i, "legend"))
             return false;
     return true;
 }
@@ -57,7 +57,7 @@ static bool is_disabled_around(const struct spt_html_match *m, uint32_t element)
         if (!spt_html_budget_spend(m->budget, 1))
             return false;
         if (spt_html_document_is(doc, i, "fieldset") && has(m, i, m->known.disabled) &&
-            !is_first_legend(doc, child))
+            !is_first_legend(m, child))
             return true;
     }
     return false;
@@ -72,11 +72,12 @@ static bool is_enabled(const struct spt_html_match *m, uint32_t element, bool en
     return (has(m, element, m->known.disabled) || is_disabled_around(m, element)) != enabled;
 }
 
-static bool is_empty(const struct spt_html_document *doc, uint32_t element)
+static bool is_empty(const struct spt_html_match *m, uint32_t element)
 {
+    const struct spt_html_document *doc = m->doc;
     uint32_t i = spt_html_document_first(doc, element);
     for (; i != SPT_HTML_NONE; i = spt_html_document_next(doc, i))
-        if (doc->nodes[i].kind == SPT_HTML_ELEMENT ||
+        if (!spt_html_budget_spend(m->budget, 1) || doc->nodes[i].kind == SPT_HTML_ELEMENT ||
             (doc->nodes[i].kind == SPT_HTML_TEXT && doc->nodes[i].count > 0))
             return false;
     return true;
@@ -113,7 +114,7 @@ bool spt_html_match_state(struct spt_html_match *m, const struct spt_html_simple
     static const char *const links[] = {"a", "area", NULL};
     switch (s->test) {
     case SPT_HTML_TEST_EMPTY:
-        return is_empty(m->doc, element);
+        return is_empty(m, element);
     case SPT_HTML_TEST_CONTAINS:
         return contains(m, s, element);
     case SPT_HTML_TEST_LINK:

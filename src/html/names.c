@@ -50,12 +50,13 @@ static bool grow(struct spt_html_names *names)
     return true;
 }
 
-static uint32_t find(const struct spt_html_names *names, const char *name, size_t len)
+static uint32_t find(struct spt_html_names *names, const char *name, size_t len)
 {
+    names->probes = 0;
     if (names->nchains == 0)
         return SPT_HTML_NONE;
     uint32_t i = names->chains[spt_hash(name, len) & (names->nchains - 1)];
-    for (; i != SPT_HTML_NONE; i = names->entries[i].next)
+    for (; i != SPT_HTML_NONE; i = names->entries[i].next, names->probes++)
         if (names->entries[i].len == len &&
             memcmp(names->text.data + names->entries[i].text, name, len) == 0)
             break;

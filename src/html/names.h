@@ -15,6 +15,7 @@ struct spt_html_names {
     uint32_t count, room;
     uint32_t *chains; /* owned; the first name of each chain, by its hash */
     uint32_t nchains; /* a power of two; 0 before the first name */
+    unsigned probes;  /* number of names that the last search went through */
 };
 
 /* Initialises an empty table. */

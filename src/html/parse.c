@@ -75,7 +75,7 @@ enum spt_html_status spt_html_parse(struct spt_html_document **doc, char *text, 
                                     struct spt_html_budget *budget)
 {
     struct parse parse;
-    struct spt_html_tree_limits tree = {budget, limits->memory, limits->depth};
+    struct spt_html_tree_limits tree = {budget, limits->memory, limits->depth, limits->attributes};
     replace_overflows(text, len);
     spt_html_arena_init(&parse.arena, budget, limits->memory, limits->depth, limits->attributes);
     run_gumbo(&parse, text, len);

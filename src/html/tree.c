@@ -58,6 +58,13 @@ static void append(struct builder *b, const char *bytes, size_t len, bool lower)
     }
 }
 
+static void spend(struct builder *b, unsigned steps)
+{
+    if (!spt_html_budget_spend(b->limits->budget, steps))
+        fail(b, b->limits->budget->exceeded);
+}
+
+/* A page may have names that all share a chain. */
 static uint32_t number_of_name(struct builder *b)
 {
     if (b->status != SPT_HTML_OK)
@@ -65,6 +72,7 @@ static uint32_t number_of_name(struct builder *b)
     uint32_t i = spt_html_names_add(&b->names, b->name.data ? b->name.data : "", b->name.len);
     if (i == SPT_HTML_NONE)
         fail(b, SPT_HTML_NO_MEMORY);
+    spend(b, 1 + b->names.probes);
     return i;
 }
 
@@ -138,7 +146,9 @@ static uint32_t add_text(struct builder *b, const char *text, size_t len)
 
 static void add_attributes(struct builder *b, const GumboVector *attributes)
 {
-    for (unsigned i = 0; i < attributes->length; i++) {
+    if (attributes->length > b->limits->attributes) /* of several tags of "html" or "body" */
+        fail(b, SPT_HTML_ATTRIBUTES);
+    for (unsigned i = 0; i < attributes->length && b->status == SPT_HTML_OK; i++) {
         const GumboAttribute *from = attributes->data[i];
         const size_t len = strlen(from->value);
         struct spt_html_attribute to = {.name = name_of_attribute(b, from), .len = (uint32_t)len};
@@ -245,9 +255,8 @@ static void walk(struct builder *b, const GumboNode *root)
         add_leaf(b, SPT_HTML_DOCTYPE, document->name);
     while (b->depth > 0 && b->status == SPT_HTML_OK) {
         struct frame *frame = &b->frames[b->depth - 1];
-        if (!spt_html_budget_spend(b->limits->budget, STEPS))
-            fail(b, b->limits->budget->exceeded);
-        else if (frame->done < frame->children->length)
+        spend(b, STEPS);
+        if (frame->done < frame->children->length)
             visit(b, frame->children->data[frame->done++]);
         else
             close_node(b);

@@ -12,6 +12,7 @@ struct spt_html_tree_limits {
     struct spt_html_budget *budget; /* borrowed */
     size_t memory;                  /* bytes of the document */
     uint32_t depth;                 /* nesting of elements */
+    unsigned attributes;            /* of an element */
 };
 
 /* Copies the tree. Returns SPT_HTML_OK and a document that the caller releases, or why there is

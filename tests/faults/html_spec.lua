@@ -158,3 +158,31 @@ it("a dropped page is collected in time", function()
     error(("%.0f KiB of pages are kept, with %.0f before"):format(most, before), 0)
   end
 end)
+
+it("a search in a page that makes it slow can be left, and its thread then stops", function()
+  local n = 200000
+  local items, comments = ("<i></i>"):rep(n), ("<!---->"):rep(n)
+  for selector, page in pairs {
+    ["a + div i"] = "<p></p>" .. comments .. "<div>" .. items .. "</div>",
+    ["div:first-child i"] = comments .. "<p>" .. comments .. "<div>" .. items .. "</div>",
+    ["input:disabled"] = "<fieldset disabled>" .. items .. "<legend>" .. ("<input>"):rep(n),
+    ["div:empty ~ i"] = "<div>" .. comments .. "</div>" .. items,
+    [("[a*='%sb' i]"):format(("a"):rep(60000))] = ("<p a='%s'>"):format(("a"):rep(32 * MIB)),
+  } do
+    local doc = html.parse(page)
+    for _ = 1, 5 do
+      raises_error({ kind = "Timeout" }, task.timeout, 0.01, doc.select, doc, selector)
+    end
+    equal(#doc:select "body", 1)
+    equal(#html.parse(("<p>x"):rep(3000)):select "p", 3000) -- there are threads for it
+  end
+end)
+
+it("a page with many attributes for its html and body tags is refused", function()
+  for _, tag in ipairs { "html", "body" } do
+    local out = {}
+    for i = 1, 1500 do out[i] = ("<%s a%d><i></i>"):format(tag, i) end
+    raises_error({ code = "too_many_attributes" }, html.parse, table.concat(out))
+    equal(html.parse(table.concat(out, "", 1, 900)):first(tag):attr "a900", "")
+  end
+end)
