@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Finalizers of scripts: one may run inside any function that makes a value, and may have an object
+-- Finalizers that close a connection or a response while it is read, and those that have an object
 -- whose own finalizer has run already.
 local hash, html, http = require "septet.hash", require "septet.html", require "septet.http"
-local net, sio, task = require "septet.net", require "septet.io", require "septet.task"
-local command, files, origin = require "command", require "files", require "origin"
+local net, task = require "septet.net", require "septet.task"
+local command, origin = require "command", require "origin"
 
 local BYTES = 1024 * 1024
 
@@ -34,11 +34,6 @@ local function each_closed(open)
 end
 
 describe("a finalizer that closes what is being read", function()
-  it("a file", function()
-    local file <close> = files.with(("x"):rep(BYTES))
-    each_closed(function() return sio.open(file.path) end)
-  end)
-
   it("a connection", function()
     local server <close> = net.listen {}
     each_closed(function()
