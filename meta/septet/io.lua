@@ -16,7 +16,6 @@ function Reader:read_line() end
 
 --- Iterates over all lines: `for line in reader:lines() do`. Each step waits.
 ---@return fun(): string|nil
----@return septet.Reader
 function Reader:lines() end
 
 --- Waits until bytes are available and returns them. Raises IoError.

@@ -39,7 +39,6 @@ function Connection:read_line() end
 
 --- Iterates over all lines. Each step waits.
 ---@return fun(): string|nil
----@return septet.Connection
 function Connection:lines() end
 
 --- Waits until bytes are available and returns them.
@@ -81,7 +80,6 @@ function Server:accept() end
 
 --- Iterates over connections until the server is closed: `for c in server:connections() do`.
 ---@return fun(): septet.Connection|nil
----@return septet.Server
 function Server:connections() end
 
 --- Accepts connections until the server is closed, and calls fn(connection) for each in a task of

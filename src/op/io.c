@@ -290,23 +290,25 @@ static int l_read_all(lua_State *L)
     return await_read(L, ALL, (size_t)max);
 }
 
-/* The iterator of lines(). Like read_line(), but drops the previous line, which a loop passes. */
+/* The iterator of lines(). Like read_line() of its reader, the upvalue behind those of the method.
+ * Drops what a loop passes. */
 static int l_next_line(lua_State *L)
 {
-    lua_settop(L, 1);
+    lua_settop(L, 0);
+    lua_pushvalue(L, lua_upvalueindex(3));
     return l_read_line(L);
 }
 
-/* reader:lines(): returns an iterator for a loop, and the reader as the loop's state. */
+/* reader:lines(): returns an iterator for a loop. */
 static int l_lines(lua_State *L)
 {
     spt_check_most(L, 1);
     spt_reader_check_open(L);
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_pushvalue(L, lua_upvalueindex(2));
-    lua_pushcclosure(L, l_next_line, 2);
     lua_pushvalue(L, 1);
-    return 2;
+    lua_pushcclosure(L, l_next_line, 3);
+    return 1;
 }
 
 /* reader:close(): closes the reader. A waiting task raises IoError, with the code "closed". */

@@ -13,9 +13,8 @@ local function walk(path, options)
 end
 
 local function watch(path)
-  local _, state = fs.watch(path)
-  local closing <close> = state
-  assert(closing)
+  local events <close> = fs.watch(path)
+  assert(events)
 end
 
 local function tail(path)

@@ -130,9 +130,9 @@ for _, entry in fs.walk(folder.path, { stat = true, sort = true }) do eq(entry.s
 eq(#fs.list(folder.path), 2)
 local from_start = { from = "start", follow = false }
 for line in fs.tail(folder.path .. "/f", from_start) do eq(line, "texts") end
-local next_event, state = fs.watch(folder.path, { recursive = true })
+local next_event = fs.watch(folder.path, { recursive = true })
 fs.mkdir(folder.path .. "/d")
-eq(next_event(state).name, "d")
+eq(next_event().name, "d")
 fs.remove(folder.path .. "/d", { recursive = true })
 eq(fs.exists(folder.path .. "/d"), false)
 eq(fs.stat(folder.path).type, "directory")

@@ -429,10 +429,9 @@ function scripts.files()
   local n = 0
   for _ in fs.walk(path, { stat = true, sort = true }) do n = n + 1 end
   assert(n == 6 and #fs.list(path) == 2)
-  local _, watch = fs.watch(path, { recursive = true })
-  local _ <close> = watch
+  local watch <close> = fs.watch(path, { recursive = true })
   fs.append(path .. "/c/b/g", "x")
-  assert(watch:next().name == "c/b/g")
+  assert(watch().name == "c/b/g")
   for line in fs.tail(path .. "/a/f", { from = "start", follow = false }) do assert(#line == 4) end
   fs.remove(path .. "/a", { recursive = true })
 end

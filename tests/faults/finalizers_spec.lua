@@ -26,34 +26,30 @@ local function with_finalizer(meddle, fn)
   equal(ran > 0, true)
 end
 
--- Opens handles, each with its iterator, and calls use(step, state) while a finalizer closes them.
+-- Opens handles, each with its iterator, and calls use(step) while a finalizer closes them.
 local function each_handle(close, open, use)
   local current
   with_finalizer(function(n)
     if current and n % 7 == 0 then close(current) end
   end, function()
     for _ = 1, 200 do
-      local step, state = open()
-      current = state
+      local step = open()
+      current = step
       for _ = 1, 30 do
-        if not use(step, state) then break end
+        if not use(step) then break end
       end
       current = nil
-      close(state)
+      close(step)
     end
   end)
 end
 
-local function close_handle(state)
-  state:close()
+local function close_handle(step)
+  step:close()
 end
 
-local function close_by_metatable(state)
-  getmetatable(state).__close(state)
-end
-
-local function next_of(step, state)
-  return step(state)
+local function next_of(step)
+  return step()
 end
 
 it("a walk that a finalizer closes", function()
@@ -67,17 +63,17 @@ end)
 it("a tail that a finalizer closes", function()
   local file <close> = fs.temp_file()
   fs.write(file.path, ("line\n"):rep(30), { sync = false })
-  each_handle(close_by_metatable, function()
+  each_handle(close_handle, function()
     return fs.tail(file.path, { from = "start", follow = false })
   end, next_of)
 end)
 
 it("a watch that a finalizer closes", function()
   local folder <close> = fs.temp_dir()
-  each_handle(close_by_metatable, function() return fs.watch(folder.path) end, function(step, state)
+  each_handle(close_handle, function() return fs.watch(folder.path) end, function(step)
     local path = folder.path .. "/" .. ("name"):rep(50)
     fs.append(path, "x")
-    return pcall(step, state)
+    return pcall(step)
   end)
 end)
 

@@ -107,18 +107,19 @@ describe("watch", function()
   end))
 
   it("two watches of one folder see all, and ending one leaves the other", in_folder(function(dir)
-    local step, state = fs.watch(dir)
-    local other, its = fs.watch(dir .. "/.")
+    local watch, other = fs.watch(dir), fs.watch(dir .. "/.")
     put(dir .. "/f", "")
-    equal(step(state).name, "f")
-    equal(other(its).name, "f")
+    equal(watch().name, "f")
+    equal(other().name, "f")
     do
-      local ends <close> = its
+      local ends <close> = other
       equal(ends ~= nil, true)
     end
-    equal(other(its), nil)
+    equal(other(), nil)
     put(dir .. "/g", "")
-    equal(step(state).name, "g")
+    equal(watch().name, "g")
+    watch:close()
+    equal(watch(), nil)
   end))
 
   it("a cancelled wait loses no event", in_folder(function(dir)
@@ -359,6 +360,30 @@ describe("tail", function()
   end))
 end)
 
+-- Only a loop over the call itself got the state, and a `<close>` variable a function.
+it("an iterator is one value, for a loop that begins later, too", in_folder(function(dir)
+  local watch <close> = fs.watch(dir)
+  local lines <close> = fs.tail(dir .. "/log")
+  local walk <close> = fs.walk(dir)
+  local chosen <close> = fs.walk(dir, { filter = function() return true end })
+  for path in walk do error(path) end
+  for path in chosen do error(path) end
+  put(dir .. "/log", "a\nb\n")
+  for event in watch do
+    equal(event.name, "log")
+    break
+  end
+  for line in lines do
+    equal(line, "a")
+    break
+  end
+  equal(lines(), "b")
+  for _, iterator in ipairs { watch, lines, walk, chosen } do
+    iterator:close()
+    equal(iterator(), nil)
+  end
+end))
+
 it("a ticker ticks while watches and tails wait, and while much is written", in_folder(function(dir)
   local step, state = fs.tail(dir .. "/log")
   local watch, its = fs.watch(dir)
@@ -385,10 +410,9 @@ it("no watcher is left", in_folder(function(dir)
   collectgarbage()
   collectgarbage()
   do
-    local step, state, _, closing = fs.watch(dir)
-    local ends <close> = closing
-    equal(type(step), "function")
-    equal(state, ends)
+    local watch <close> = fs.watch(dir)
+    put(dir .. "/f", "")
+    equal(watch().name, "f")
     equal(watchers(), 1)
   end
   local deadline = task.now() + 20

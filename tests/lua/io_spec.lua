@@ -29,6 +29,15 @@ describe("a file", function()
     equal(lines_of "\n", { "" })
   end)
 
+  -- Only a loop over the call itself got the reader, so csv.reader(r:lines()) failed.
+  it("the iterator over lines is one value", function()
+    local f <close> = files.with "a\nb\n"
+    local r <close> = sio.open(f.path)
+    local lines = r:lines()
+    equal(lines(), "a")
+    for line in lines do equal(line, "b") end
+  end)
+
   it("a file gives the last line without a newline", function()
     equal(lines_of "one\ntwo", { "one", "two" })
     equal(lines_of "one", { "one" })

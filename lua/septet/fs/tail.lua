@@ -100,7 +100,7 @@ local function take_line(self)
   end
 end
 
-function Tail:next()
+function Tail:__call()
   while true do
     local line = take_line(self)
     if line then return line end
@@ -122,11 +122,12 @@ function Tail:next()
   end
 end
 
-function Tail:__close()
+function Tail:close()
   self.ended = true
   self.file:close()
   if self.watch then self.watch:close() end
 end
+Tail.__close = Tail.close
 
 --- Returns an iterator over the lines, for a loop.
 ---@async
@@ -141,7 +142,7 @@ function tail.open(path, options)
   if options.follow ~= false then begin_watch(self) end
   local found, bytes = self.file:look() -- the end is that of now
   if found == "bytes" then self.text = bytes end
-  return Tail.next, self, nil, self
+  return self, nil, nil, self
 end
 
 return tail

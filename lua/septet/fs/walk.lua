@@ -21,21 +21,32 @@ local function check_errors(errors)
   return errors
 end
 
--- Returns an iterator that asks the script's functions.
-local function asking(walker, filter, errors)
-  return function(state)
-    while true do
-      local path, entry, fault = state:next()
-      if fault then
-        errors(fault, path)
-      elseif not path or not filter or filter(path, entry) then
-        return path, entry
-      else
-        state:prune()
-      end
+-- An iterator that asks the script's functions.
+---@class septet.AskingWalk
+---@field walker userdata
+---@field filter function|nil
+---@field errors function|nil
+local Asking = {}
+Asking.__index = Asking
+
+function Asking:__call()
+  local walker, filter = self.walker, self.filter
+  while true do
+    local path, entry, fault = walker:next()
+    if fault then
+      self.errors(fault, path)
+    elseif not path or not filter or filter(path, entry) then
+      return path, entry
+    else
+      walker:prune()
     end
-  end, walker, nil, walker
+  end
 end
+
+function Asking:close()
+  self.walker:close()
+end
+Asking.__close = Asking.close
 
 --- Returns an iterator over a folder, for a loop.
 function walk.open(root, options)
@@ -46,9 +57,11 @@ function walk.open(root, options)
   end
   local flags = (options.stat and STAT or 0) | (options.sort and SORT or 0)
     | (options.links and FOLLOW or 0)
-  local walker = core.fs_walk(root, flags, options.depth, errors ~= nil)
-  if filter or errors then return asking(walker, filter, errors) end
-  return walker.next, walker, nil, walker
+  local iterator = core.fs_walk(root, flags, options.depth, errors ~= nil)
+  if filter or errors then
+    iterator = setmetatable({ walker = iterator, filter = filter, errors = errors }, Asking)
+  end
+  return iterator, nil, nil, iterator
 end
 
 --- Returns the sorted names in a folder.

@@ -119,7 +119,7 @@ local function take_pending(self)
   return event
 end
 
-function Watch:next()
+function Watch:__call()
   while true do
     local event = take_pending(self)
     if event == nil then event = event_of(self, self.handle:next()) end
@@ -131,9 +131,10 @@ function Watch:next()
   end
 end
 
-function Watch:__close()
+function Watch:close()
   self.handle:close()
 end
+Watch.__close = Watch.close
 
 --- Returns an iterator over the events, for a loop.
 ---@async
@@ -152,7 +153,7 @@ function watch.open(path, options)
     self.handle:add(folder, name, ROOT)
     if core.fs_stat(path, true).type == "link" then self.handle:add(path, "", LINKED) end
   end
-  return Watch.next, self, nil, self
+  return self, nil, nil, self
 end
 
 return watch

@@ -279,8 +279,9 @@ static int l_walk(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg methods[] = {{"next", l_next},     {"prune", l_prune}, {"close", l_close},
-                                   {"__close", l_close}, {"__gc", l_gc},     {NULL, NULL}};
+static const luaL_Reg methods[] = {{"next", l_next},   {"prune", l_prune},   {"close", l_close},
+                                   {"__call", l_next}, {"__close", l_close}, {"__gc", l_gc},
+                                   {NULL, NULL}};
 
 void spt_open_fs_walk(lua_State *L, struct spt_env *env)
 {

@@ -207,9 +207,12 @@ static int l_accept(lua_State *L)
     return await_connection(L, server, false);
 }
 
-/* The iterator of connections(): ends once the server is closed. */
+/* The iterator of connections(): ends once the server is closed. The server is the upvalue behind
+ * those of the method. Drops what a loop passes. */
 static int l_next(lua_State *L)
 {
+    lua_settop(L, 0);
+    lua_pushvalue(L, lua_upvalueindex(3));
     struct server *server = spt_check_self(L, "server");
     if (server->listener)
         return await_connection(L, server, true);
@@ -217,16 +220,16 @@ static int l_next(lua_State *L)
     return 1;
 }
 
-/* server:connections(): returns an iterator for a loop, and the server as the loop's state. */
+/* server:connections(): returns an iterator for a loop. */
 static int l_connections(lua_State *L)
 {
     spt_check_most(L, 1);
     spt_check_self(L, "server");
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_pushvalue(L, lua_upvalueindex(2));
-    lua_pushcclosure(L, l_next, 2);
     lua_pushvalue(L, 1);
-    return 2;
+    lua_pushcclosure(L, l_next, 3);
+    return 1;
 }
 
 /* server:close(): stops listening. Connections stay open. */
