@@ -240,8 +240,8 @@ describe("a server", function()
     turns(2)
     server:close()
     local err = raises_error({ kind = "IoError", code = "closed", operation = "accept",
-      address = "127.0.0.1:0" }, t.await, t)
-    equal(err.message, "the server on '127.0.0.1:0' was closed")
+      address = "127.0.0.1:" .. server.port }, t.await, t)
+    equal(err.message, ("the server on '127.0.0.1:%d' was closed"):format(server.port))
     misuse("the server is closed", function() server:accept() end)
     for _ in server:connections() do error "no" end
   end)

@@ -329,12 +329,23 @@ static struct server *push_server(lua_State *L, bool is_path)
     return server;
 }
 
+/* Names the server by the port that was free. Its handle is at index NAME + 1. */
+static void name_port(lua_State *L, struct server *server)
+{
+    lua_pushlstring(L, server->name, (size_t)(strrchr(server->name, ':') - server->name));
+    server->name = lua_pushfstring(L, "%s:%d", lua_tostring(L, -1), server->port);
+    lua_setiuservalue(L, NAME + 1, 1);
+    lua_pop(L, 1);
+}
+
 /* Writes where the server listens, without the port for a host. */
-static void note_address(struct server *server)
+static void note_address(lua_State *L, struct server *server)
 {
     const struct spt_address *address = &server->listener->address;
     server->port = spt_address_port(address);
     spt_address_write(address, server->address);
+    if (address->at.ss_family != AF_UNIX && lua_tointeger(L, PORT) == 0)
+        name_port(L, server);
     if (address->at.ss_family != AF_UNIX)
         *strrchr(server->address, ':') = '\0';
     if (server->address[0] == '[') {
@@ -372,7 +383,7 @@ static int l_listen(lua_State *L)
                                backlog, max);
     if (rc != 0)
         return raise_listen(L, server, rc);
-    note_address(server);
+    note_address(L, server);
     spt_env_add(env, &server->resource);
     lua_settop(L, NAME + 1);
     return 1;
