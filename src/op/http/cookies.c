@@ -43,6 +43,23 @@ static size_t size_of_copy(const struct spt_cookie *c)
     return (sizeof(struct copied) + n + to - 1) / to * to;
 }
 
+static void copy_cookie(struct copied *copy, const struct spt_cookie *c)
+{
+    *copy = (struct copied){.size = size_of_copy(c),
+                            .expires = c->expires,
+                            .name_len = c->name_len,
+                            .value_len = c->value_len,
+                            .domain_len = c->domain_len,
+                            .path_len = c->path_len,
+                            .host_only = c->host_only,
+                            .secure = c->secure,
+                            .http_only = c->http_only};
+    char *at = mempcpy(copy->text, c->name, c->name_len);
+    at = mempcpy(at, c->value, c->value_len);
+    at = mempcpy(at, c->domain, c->domain_len);
+    memcpy(at, c->path, c->path_len);
+}
+
 /* Returns the bytes of a copy of the cookies that `site`, unless it is NULL, gets. Makes it at
  * `to`, unless that is NULL. */
 static size_t copy_cookies(char *to, const struct spt_jar *jar, const struct spt_cookie_site *site,
@@ -52,17 +69,9 @@ static size_t copy_cookies(char *to, const struct spt_jar *jar, const struct spt
     for (const struct spt_cookie *c = NULL; (c = spt_jar_next(jar, c));) {
         if (site ? !spt_jar_sends(c, site, now) : c->expires <= now)
             continue;
-        struct copied *copy = (struct copied *)(void *)(to + size);
+        if (to)
+            copy_cookie((struct copied *)(void *)(to + size), c);
         size += size_of_copy(c);
-        if (!to)
-            continue;
-        *copy =
-            (struct copied){size_of_copy(c), c->expires,   c->name_len, c->value_len, c->domain_len,
-                            c->path_len,     c->host_only, c->secure,   c->http_only};
-        char *at = mempcpy(copy->text, c->name, c->name_len);
-        at = mempcpy(at, c->value, c->value_len);
-        at = mempcpy(at, c->domain, c->domain_len);
-        memcpy(at, c->path, c->path_len);
     }
     return size;
 }

@@ -25,8 +25,9 @@ static const char *message_of(const struct spt_failure *failure)
     return failure->reason ? failure->reason : failure->code;
 }
 
-void spt_http_failure_set_response(lua_State *L, int status, const char *lines, size_t len)
+void spt_http_failure_set_response(lua_State *L, int status, int lines)
 {
+    lines = lua_absindex(L, lines);
     luaL_checkstack(L, 4, NULL);
     lua_pushinteger(L, status);
     lua_setfield(L, -2, "status");
@@ -34,25 +35,38 @@ void spt_http_failure_set_response(lua_State *L, int status, const char *lines, 
         lua_pop(L, 1);
         return;
     }
-    lua_pushlstring(L, lines, len);
+    lua_pushvalue(L, lines);
     lua_call(L, 1, 1);
     lua_setfield(L, -2, "headers");
+}
+
+/* Pushes the lines of the response's head, or nil. */
+static void push_lines(lua_State *L, const struct spt_response *response)
+{
+    if (response)
+        lua_pushlstring(L, response->head.data, response->head.len);
+    else
+        lua_pushnil(L);
 }
 
 void spt_http_failure_push(lua_State *L, const struct spt_request *r)
 {
     char room[SPT_HTTP_URL_MAX];
     const char *url = spt_redact_url(r->url, room, sizeof room);
-    const struct spt_failure *failure = &r->failure;
+    const struct spt_failure failure = r->failure;
+    const struct spt_response *response = failure.headed ? r->response : NULL;
+    const int status = response ? response->status : 0;
     char method_room[SPT_HTTP_METHOD_MAX], text_room[TEXT_SHOWN];
     const char *method = spt_redact_url(r->method, method_room, sizeof method_room);
-    const char *text = spt_http_text_shown(message_of(failure), text_room, sizeof text_room);
+    const char *text = spt_http_text_shown(message_of(&failure), text_room, sizeof text_room);
+    push_lines(L,
+               response); /* a finalizer may close the stream behind it, which frees the request */
     spt_error_push(L, "HttpError", "%s %s: %s", method, url, text);
-    lua_pushstring(L, failure->code);
+    lua_pushstring(L, failure.code);
     lua_setfield(L, -2, "code");
-    lua_pushstring(L, failure->reason);
+    lua_pushstring(L, failure.reason);
     lua_setfield(L, -2, "reason");
-    lua_pushstring(L, spt_phase_name(failure->phase));
+    lua_pushstring(L, spt_phase_name(failure.phase));
     lua_setfield(L, -2, "phase");
     lua_pushstring(L, url);
     lua_setfield(L, -2, "url");
@@ -62,9 +76,9 @@ void spt_http_failure_push(lua_State *L, const struct spt_request *r)
     lua_setfield(L, -2, "text");
     lua_pushinteger(L, 1);
     lua_setfield(L, -2, "attempts");
-    if (failure->headed && r->response)
-        spt_http_failure_set_response(L, r->response->status, r->response->head.data,
-                                      r->response->head.len);
+    if (response)
+        spt_http_failure_set_response(L, status, -2);
+    lua_remove(L, -2);
 }
 
 int spt_http_failure_raise(lua_State *L, const struct spt_request *r)

@@ -15,9 +15,9 @@ struct spt_request;
  * failure and, if that is behind a head, the response are used. */
 void spt_http_failure_push(lua_State *L, const struct spt_request *r);
 
-/* Sets the status and the headers of a response, from the lines of its head, in the error on top of
- * the stack. */
-void spt_http_failure_set_response(lua_State *L, int status, const char *lines, size_t len);
+/* Sets the status and the headers of a response in the error on top of the stack. The string at
+ * `lines` has the lines of its head. */
+void spt_http_failure_set_response(lua_State *L, int status, int lines);
 
 /* Like spt_http_failure_push(), but raises the error. */
 int spt_http_failure_raise(lua_State *L, const struct spt_request *r);

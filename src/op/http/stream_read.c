@@ -64,10 +64,11 @@ void spt_http_stream_read_make_room(struct spt_http_stream *stream)
     spt_attempt_resume(r);
 }
 
-/* Consumes `len` bytes, unless a finalizer that ran meanwhile has closed the stream. */
+/* Consumes `len` bytes that were pushed, unless a finalizer has closed the stream or read from it
+ * meanwhile. */
 static void take(struct spt_http_stream *stream, size_t len)
 {
-    if (!stream->call)
+    if (!stream->call || spt_request_available(&stream->call->request) < len)
         return;
     struct spt_request *r = &stream->call->request;
     struct spt_response *t = r->response;
@@ -121,10 +122,11 @@ static int raise_closed(lua_State *L, const struct spt_http_stream *stream)
     };
     spt_http_failure_push(L, &r);
     lua_getiuservalue(L, 1, SPT_HTTP_STREAM_HEAD);
-    lua_insert(L, -2);
     size_t len;
-    const char *lines = spt_header_block_lines(L, -2, &len);
-    spt_http_failure_set_response(L, stream->status, lines, len);
+    const char *lines = spt_header_block_lines(L, -1, &len);
+    lua_pushlstring(L, lines, len);
+    lua_rotate(L, -3, 2); // stack: head, lines, error
+    spt_http_failure_set_response(L, stream->status, -2);
     return lua_error(L);
 }
 
