@@ -26,20 +26,20 @@ local function with_finalizer(meddle, fn)
   equal(ran > 0, true)
 end
 
--- Opens handles, each with its iterator, and calls use(step) while a finalizer closes them.
+-- Opens handles, most of them iterators, and calls use(handle) while a finalizer closes them.
 local function each_handle(close, open, use)
   local current
   with_finalizer(function(n)
     if current and n % 7 == 0 then close(current) end
   end, function()
     for _ = 1, 200 do
-      local step = open()
-      current = step
+      local handle = open()
+      current = handle
       for _ = 1, 30 do
-        if not use(step) then break end
+        if not use(handle) then break end
       end
       current = nil
-      close(step)
+      close(handle)
     end
   end)
 end
@@ -80,10 +80,9 @@ end)
 it("a reader that a finalizer closes", function()
   local file <close> = fs.temp_file()
   fs.write(file.path, ("line\n"):rep(30), { sync = false })
-  each_handle(close_handle, function()
-    local reader = sio.open(file.path)
-    return function() return select(2, pcall(reader.read_line, reader)) == "line" end, reader
-  end, next_of)
+  each_handle(close_handle, function() return sio.open(file.path) end, function(reader)
+    return select(2, pcall(reader.read_line, reader)) == "line"
+  end)
 end)
 
 it("a list of cookies that a finalizer clears", function()
