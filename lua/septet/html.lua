@@ -87,11 +87,11 @@ local function parse(bytes, skipped, charset, options, url)
     seconds = options.max_time or MAX_TIME, fallback = not charset and FALLBACK or nil,
     charset = charset ~= "utf-8" and charset or nil }
   limits.unit, limits.controls = text.units(charset or FALLBACK)
-  local handle, more = page_of(bytes, skipped):parse(limits)
+  local handle, more, memory = page_of(bytes, skipped):parse(limits)
   if handle then return element.document(handle, more, url) end
-  local exceeded = { too_big = limits.memory, too_deep = limits.depth,
+  local exceeded = { too_deep = limits.depth,
     too_many_attributes = limits.attributes, too_slow = limits.seconds }
-  if more == "too_big" then failure.page(more, url, "'max_memory'", limits.memory) end
+  if more == "too_big" then failure.page(more, url, "'max_memory'", memory) end
   failure.page(more, url, exceeded[more])
 end
 

@@ -86,6 +86,16 @@ static inline size_t spt_account_max_body(const struct spt_account *account, siz
     return max;
 }
 
+/* Returns `max`, the bytes that a library may take for a script, or less if a limit of Lua's memory
+ * is lower. */
+static inline size_t spt_account_max_memory(const struct spt_account *account, size_t max)
+{
+    for (; account; account = account->host)
+        if (account->limits.memory && account->limits.memory < max)
+            max = account->limits.memory;
+    return max;
+}
+
 /* Returns what the account belongs to, for messages. */
 static inline const char *spt_account_owner(const struct spt_account *account)
 {

@@ -7,6 +7,8 @@
 
 enum { LOOK_STEPS = 16384 };
 
+#define SECONDS_MAX 1e9 /* more is no limit */
+
 static uint64_t processor_ns(void)
 {
     struct timespec now;
@@ -23,7 +25,8 @@ void spt_html_budget_init_long(struct spt_html_budget *budget, double seconds,
                                const atomic_bool *abandoned)
 {
     *budget = (struct spt_html_budget){.steps = LOOK_STEPS, .abandoned = abandoned};
-    budget->due_ns = processor_ns() + (uint64_t)(seconds * 1e9);
+    budget->due_ns =
+        seconds < SECONDS_MAX ? processor_ns() + (uint64_t)(seconds * 1e9) : UINT64_MAX;
 }
 
 bool spt_html_budget_renew(struct spt_html_budget *budget)

@@ -185,6 +185,42 @@ static void test_a_coroutine_of_another_script_does_not_escape(void **state)
     assert_int_equal(f->reports.errors, 1);
 }
 
+/* --- memory --- */
+
+static void set_memory(septet_config *config)
+{
+    config->script_memory = 1;
+    config->limits.memory = 64 << 20;
+}
+
+static int setup_memory(void **state)
+{
+    return host_fixture_setup_with(state, set_memory);
+}
+
+/* A page whose tree takes some hundred times its bytes, in C. */
+#define PARSE                                                                                      \
+    TASKS "local html = require 'septet.html' "                                                    \
+          "local tags = {} "                                                                       \
+          "for i = 1, 200 do tags[i] = '<b a' .. i .. '>' end "                                    \
+          "local page = '<p>' .. table.concat(tags) .. ('</p><p>x'):rep(2000) "                    \
+          "local ok, e = pcall(html.parse, page, { max_memory = 1 << 40 }) "                       \
+          "assert(ok or task.is(e, 'HtmlError') and e.code == 'too_big', e) "                      \
+          "return ok and 1 or tonumber(e.message:match '%((%d+)%)') "
+
+static void test_a_page_takes_no_more_memory_than_a_script_may_have(void **state)
+{
+    struct host_fixture *f = *state;
+    lua_State *L = septet_lua(f->host);
+    septet_script *limited = new_script(f->host, &(septet_limits){.memory = 8 << 20});
+    septet_script *neighbour = new_script(f->host, &(septet_limits){0});
+    load(limited, PARSE);
+    load(neighbour, PARSE);
+    assert_int_equal(septet_run(f->host), SEPTET_OK);
+    assert_int_equal(result(limited, L), 8 << 20);
+    assert_int_equal(result(neighbour, L), 64 << 20);
+}
+
 #define LIMITED(fn, setup) cmocka_unit_test_setup_teardown(fn, setup, host_fixture_teardown)
 
 int main(void)
@@ -197,6 +233,7 @@ int main(void)
         TEST(test_the_time_of_one_script_is_limited),
         LIMITED(test_a_script_may_have_less_than_its_host, setup_slices),
         TEST(test_a_coroutine_of_another_script_does_not_escape),
+        LIMITED(test_a_page_takes_no_more_memory_than_a_script_may_have, setup_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

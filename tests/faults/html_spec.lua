@@ -88,6 +88,7 @@ it("what would take too much memory or time is refused", function()
     { max_memory = 64 * MIB })
   raises_error({ code = "too_slow" }, html.parse, slow_page(100000),
     { max_depth = 1000000, max_time = 0.1 })
+  equal(#html.parse(("<p>x"):rep(3000), { max_time = math.huge }):select "p", 3000)
 end)
 
 it("a page that is cut anywhere is a page", function()

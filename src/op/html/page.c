@@ -8,8 +8,11 @@
 
 #include "base/list.h"
 #include "base/transcode.h"
+#include "core/account.h"
 #include "core/check.h"
 #include "core/error.h"
+#include "core/sched.h"
+#include "core/task.h"
 #include "html/parse.h"
 #include "op/env.h"
 #include "op/html/handle.h"
@@ -120,13 +123,21 @@ static void describe(const struct spt_job *job, char *text, size_t size)
 
 static const struct spt_job_type job_type = {.run = run, .release = release, .describe = describe};
 
+/* Pushes nil, the word for why there is no document, and the limit of memory. */
+static int push_failure(lua_State *L, const struct parse *p)
+{
+    int n = spt_html_handle_push_failure(L, p->status);
+    lua_pushinteger(L, (lua_Integer)p->limits.memory);
+    return n + 1;
+}
+
 static int push(lua_State *L, struct spt_job *job)
 {
     const struct parse *p = SPT_OF(job, struct parse, job);
     if (job->error)
         return spt_html_handle_push_failure(L, SPT_HTML_ABANDONED);
     if (p->status != SPT_HTML_OK)
-        return spt_html_handle_push_failure(L, p->status);
+        return push_failure(L, p);
     spt_html_handle_push(L);
     return spt_html_handle_fill(L, spt_html_document_ref(p->doc));
 }
@@ -183,6 +194,15 @@ static lua_Integer get_number(lua_State *L, const char *field)
     return n;
 }
 
+/* Returns the memory that the running task may have beside Lua's own: a page of a few bytes may
+ * take a multiple of them. */
+static size_t limit_memory(lua_State *L, size_t memory)
+{
+    const struct spt_sched *s = spt_env(L)->sched;
+    return spt_account_max_memory(s->current ? s->current->spawn.account : &s->counts.account,
+                                  memory);
+}
+
 static void get_options(lua_State *L, struct parse *p)
 {
     luaL_checktype(L, OPTIONS, LUA_TTABLE);
@@ -194,7 +214,7 @@ static void get_options(lua_State *L, struct parse *p)
     lua_getfield(L, OPTIONS, "seconds");
     p->seconds = luaL_checknumber(L, -1);
     lua_pop(L, 2);
-    p->limits.memory = (size_t)get_number(L, "memory");
+    p->limits.memory = limit_memory(L, (size_t)get_number(L, "memory"));
     p->limits.depth = (uint32_t)get_number(L, "depth");
     p->limits.attributes = (uint32_t)get_number(L, "attributes");
 }
@@ -227,8 +247,8 @@ static struct spt_job *new_job(const struct parse *plan, struct page *page)
 
 /* page:parse(options): parses the page and returns a document and its weight. May wait. `charset`
  * is as iconv names it, with `unit` and `controls` as for text_decode(); `fallback` is for a page
- * without one that is not UTF-8. `seconds` is processor time. Returns nil and a word if a limit is
- * exceeded. */
+ * without one that is not UTF-8. `seconds` is processor time. Returns nil, a word and the limit of
+ * memory, which the embedder may have lowered, if a limit is exceeded. */
 static int l_parse(lua_State *L)
 {
     struct page *page = spt_check_self(L, "page");
@@ -239,7 +259,7 @@ static int l_parse(lua_State *L)
     spt_html_handle_push(L);
     if (parse_at_once(&plan, page)) {
         if (plan.status != SPT_HTML_OK)
-            return spt_html_handle_push_failure(L, plan.status);
+            return push_failure(L, &plan);
         return spt_html_handle_fill(L, plan.doc);
     }
     struct spt_job_wait *wait = spt_job_wait_new(L, spt_env(L), &parse_type, push);
