@@ -97,11 +97,13 @@ static int l_join(lua_State *L)
     for (lua_Integer i = 1; i <= n; i++) {
         lua_rawgeti(L, 1, i);
         const char *part = lua_tolstring(L, -1, &len);
+        if (!part || len > total - at) /* a finalizer that ran meanwhile has the list */
+            return spt_error_usage(L, "the list was changed");
         memcpy(out + at, part, len);
         at += len;
         lua_pop(L, 1);
     }
-    luaL_pushresultsize(&b, total);
+    luaL_pushresultsize(&b, at);
     return 1;
 }
 
