@@ -90,6 +90,7 @@ static void test_fault_47_a_collection_at_each_allocation_of_any_block(void **st
     config.alloc = stress_alloc;
     config.alloc_ud = &stress;
     config.clock = SEPTET_CLOCK_VIRTUAL;
+    config.processes = 1;
     septet_host *host = septet_new(&config, NULL);
     assert_non_null(host);
     stress.on = true;
