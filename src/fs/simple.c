@@ -63,14 +63,25 @@ static bool is_folder(const char *path)
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* Sets the permissions of a folder, and not of what a link that took its place leads to. */
+static int set_mode(const char *path, mode_t mode)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int rc = fchmod(fd, mode) == 0 ? 0 : -errno;
+    close(fd);
+    return rc;
+}
+
 /* Makes one folder. With `parents`, one that exists is no error. */
 static int make(const struct spt_fs_simple *s, const char *path, int mode)
 {
-    if (mkdir(path, mode >= 0 ? (mode_t)mode : 0777) != 0) {
+    if (mkdir(path, mode >= 0 ? 0700 : 0777) != 0) {
         int error = errno;
         return s->flag && (error == EEXIST || error == EROFS) && is_folder(path) ? 0 : -error;
     }
-    return mode >= 0 && chmod(path, (mode_t)mode) != 0 ? -errno : 0; /* also what umask masks */
+    return mode >= 0 ? set_mode(path, (mode_t)mode) : 0; /* also what umask masks */
 }
 
 /* Makes the folders above the path, from the root on. */

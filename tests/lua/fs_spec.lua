@@ -203,6 +203,7 @@ describe("write", function()
     io_error("ENAMETOOLONG", long .. "n", fs.write, long .. "n", "x")
     fs.remove(path)
     raises("a NUL in the path", fs.read, "a\0b")
+    raises("a NUL in the path", fs.temp_dir, { dir = "/tmp\0x" })
   end))
 end)
 

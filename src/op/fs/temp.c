@@ -86,6 +86,8 @@ static int l_make(lua_State *L)
     if (!directory || !directory[0])
         directory = "/tmp";
     const bool folder = lua_toboolean(L, FOLDER);
+    if (lua_isstring(L, DIRECTORY) && strlen(directory) != lua_rawlen(L, DIRECTORY))
+        spt_error_usage(L, "a NUL in the path");
     const char *pattern = lua_pushfstring(L, "%s/%s", directory, PATTERN);
     spt_fs_check_path(L, lua_gettop(L), SEPTET_PERMIT_WRITE, "make");
     struct spt_fs_wait *wait = spt_fs_wait_new(L, push_path);
