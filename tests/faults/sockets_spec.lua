@@ -5,9 +5,12 @@
 local task, net = require "septet.task", require "septet.net"
 local testing = require "septet.testing"
 local command, files, ticker = require "command", require "files", require "ticker"
-local origin = require "origin"
+local origin, sockets = require "origin", require "sockets"
 
 local DNS, BLACKHOLE = assert(os.getenv "SEPTET_DNS"), assert(os.getenv "SEPTET_BLACKHOLE")
+
+collectgarbage()
+local at_first = sockets.count()
 
 local function pair(fn, options, server_options)
   local server <close> = net.listen(server_options)
@@ -550,5 +553,17 @@ describe("a handler", function()
     equal(printed:match "warning: a connection of '127.0.0.1:%d+' failed: (.-)\n",
       "s.lua:5: on purpose")
     equal(printed:match "\n(\n.*)", "\nwell\n")
+  end)
+end)
+
+describe("the end", function()
+  it("leaves no socket open", function()
+    collectgarbage()
+    collectgarbage()
+    for _ = 1, 500 do -- those of lookups stay open for a moment
+      if sockets.count() == at_first then return end
+      task.sleep(0.01)
+    end
+    equal(sockets.count(), at_first)
   end)
 end)

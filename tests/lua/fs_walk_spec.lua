@@ -70,11 +70,14 @@ describe("walk", function()
 
   it("sizes and times are those of stat", in_folder(function(dir)
     shell(dir, "mkdir a && printf 12345 >a/f && ln -s a/f l")
+    local sizes = {}
     for path, entry in fs.walk(dir, { stat = true }) do
+      sizes[entry.name] = entry.size
       local info = fs.stat(path, { links = true })
       info.atime, entry.atime = nil, nil -- a walk reads
       for name, value in pairs(info) do equal(entry[name], value) end
     end
+    equal({ sizes.f, sizes.l, sizes.a ~= nil }, { 5, 3, true })
   end))
 
   it("a depth limits it", in_folder(function(dir)

@@ -1,18 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- septet.net: connections and servers that work, and their arguments.
 local task, net = require "septet.task", require "septet.net"
-local files, ticker = require "files", require "ticker"
-
--- Returns the number of sockets that this process has open.
-local function sockets()
-  local stat <close> = io.open "/proc/self/stat"
-  local list <close> = assert(io.popen(("ls -l /proc/%d/fd | grep -c socket:"):format(
-    stat:read "n")))
-  return list:read "n"
-end
+local files, sockets, ticker = require "files", require "sockets", require "ticker"
 
 collectgarbage()
-local at_first = sockets()
+local at_first = sockets.count()
 
 -- Returns a server, and a task that serves it with fn.
 local function serving(fn, options)
@@ -351,6 +343,6 @@ describe("the end", function()
   it("the end leaves no socket open", function()
     collectgarbage()
     collectgarbage()
-    equal(sockets(), at_first)
+    equal(sockets.count(), at_first)
   end)
 end)

@@ -353,6 +353,7 @@ describe("what is no request", function()
     end
     equal(called, 0)
     equal(#refused >= 60, true)
+    equal(#server.errors >= 60, true, #server.errors)
     for _, err in ipairs(server.errors) do equal(err.kind, "RequestError") end
   end)
 
