@@ -5,11 +5,49 @@ local http, json, sio, sync, task =
   require "septet.http", require "septet.json", require "septet.io", require "septet.sync",
   require "septet.task"
 local base = os.getenv "SEPTET_ORIGIN"
+local private = debug.getregistry()["septet.require"] -- of private modules
 
 local METAFIELDS = {
   "__gc", "__close", "__index", "__newindex", "__name", "__metatable", "__mode", "__len", "__call",
   "__tostring", "__pairs", "__eq", "__concat", "__add", "__lt",
 }
+
+-- Adds the objects of the other modules to a list, and calls fn with it.
+local function with_newer_objects(list, fn)
+  local url, html, csv = require "septet.url", require "septet.html", require "septet.csv"
+  local fs, net, process = require "septet.fs", require "septet.net", require "septet.process"
+  local stats, testing = require "septet.stats", require "septet.testing"
+  local folder <close> = fs.temp_dir()
+  local listener <close> = net.listen { path = folder.path .. "/socket" }
+  local connection <close> = net.connect { path = folder.path .. "/socket" }
+  local program <close> = process.spawn { "cat" }
+  local server <close> = testing.serve(function(request) return request.body end)
+  local events <close> = list.session:events(server.url)
+  list.session:post(server.url, { body = "x" })
+  list.future, list.temporary = task.future(), folder
+  list.server, list.connection = listener, connection
+  list.process, list.stdin = program, program.stdin
+  list.url, list.query = url.parse "http://a/?b", url.query "b"
+  list.document = html.parse "<p>"
+  list.element = list.document:first "p"
+  list.csv_reader, list.csv_writer = csv.reader "a", csv.writer(print)
+  list.hash, list.rules = require "septet.hash".new "md5", require "septet.robots".parse ""
+  list.histogram, list.rate, list.ewma = stats.histogram(), stats.rate(), stats.ewma()
+  list.progress = require "septet.progress".new { out = function() end }
+  list.test_server, list.request, list.events = server, server.requests[1], events
+  list.parser = private "septet.http.event_stream".new(100)
+  list.content = rawget(list.request, "content")
+  list.source = rawget(list.content, "source")
+  list.link = rawget(list.source, "reader")
+  local walk <close> = fs.walk(folder.path)
+  local watch <close>, tail <const> = fs.watch(folder.path), fs.tail(folder.path .. "/none")
+  list.walk, list.watch, list.tail = walk, watch, tail
+  list.filtered = fs.walk(folder.path, { filter = print })
+  fn(list)
+  list.progress:finish()
+  tail:close()
+  list.filtered:close()
+end
 
 -- Calls fn with one object of each type that a script can hold.
 local function with_objects(fn)
@@ -23,13 +61,14 @@ local function with_objects(fn)
     local sender <close> = channel:sender()
     local generator <close> = task.generator(function(emit) emit(1) end)
     local response = session:get(base .. "/bytes/10")
-    fn {
+    local list = {
       task = task.spawn(function() end), scope = scope, event = sync.event(),
       semaphore = sync.semaphore(1), lock = sync.lock(), channel = channel, sender = sender,
       reader = reader, writer = writer, session = session, response = response,
       headers = response.headers, stream = stream, generator = generator, var = task.var(1),
       error = select(2, pcall(task.sleep, "x")),
     }
+    with_newer_objects(list, fn)
     writer:remove()
   end)
   os.remove(path)

@@ -92,6 +92,9 @@ local OBJECTS = {
   { function() return hash.new "md5" end,
     { update = 1, hex = 0, raw = 0, base64 = 0, base64url = 0 } },
   { function() return fs.temp_file() end, { close = 0 } },
+  { function() return (fs.watch "/") end, { close = 0 } },
+  { function() return (fs.tail "/nothing") end, { close = 0 } },
+  { function() return (fs.walk("/", { filter = print })) end, { close = 0 } },
   { function() return process.spawn { "true" } end, { wait = 0, kill = 1, close = 0 } },
   { function() return process.spawn({ "cat" }).stdin end, { shutdown = 0, close = 0 } },
   { function() return html.parse "<p>" end, {

@@ -22,7 +22,7 @@ local FOLDER, FILE = 0, 1 -- tags
 ---@field at integer where the next line begins in them
 ---@field finish boolean|nil the last line is one without a newline
 local Tail = {}
-Tail.__index = Tail
+local tail_meta = { __index = Tail, __name = "septet.fs.Tail", __metatable = false }
 
 local options_of_tail = { from = "string", follow = "boolean", max_line = "size", poll = "seconds" }
 
@@ -100,7 +100,7 @@ local function take_line(self)
   end
 end
 
-function Tail:__call()
+function tail_meta:__call()
   while true do
     local line = take_line(self)
     if line then return line end
@@ -127,7 +127,8 @@ function Tail:close()
   self.file:close()
   if self.watch then self.watch:close() end
 end
-Tail.__close = Tail.close
+tail_meta.__close = Tail.close
+args.methods(Tail, "tail", { [tail_meta] = true })
 
 --- Returns an iterator over the lines, for a loop.
 ---@async
@@ -138,7 +139,7 @@ function tail.open(path, options)
     args.usage("bad option 'from' to 'tail' (\"start\" or \"end\" expected, got '%s')", from)
   end
   local self = setmetatable({ path = path, file = core.fs_tail(path, from == "end"),
-    options = options, pieces = {}, size = 0, text = "", at = 1 }, Tail)
+    options = options, pieces = {}, size = 0, text = "", at = 1 }, tail_meta)
   if options.follow ~= false then begin_watch(self) end
   local found, bytes = self.file:look() -- the end is that of now
   if found == "bytes" then self.text = bytes end

@@ -27,9 +27,9 @@ end
 ---@field filter function|nil
 ---@field errors function|nil
 local Asking = {}
-Asking.__index = Asking
+local asking_meta = { __index = Asking, __name = "septet.fs.Walk", __metatable = false }
 
-function Asking:__call()
+function asking_meta:__call()
   local walker, filter = self.walker, self.filter
   while true do
     local path, entry, fault = walker:next()
@@ -46,7 +46,8 @@ end
 function Asking:close()
   self.walker:close()
 end
-Asking.__close = Asking.close
+asking_meta.__close = Asking.close
+args.methods(Asking, "walk", { [asking_meta] = true })
 
 --- Returns an iterator over a folder, for a loop.
 function walk.open(root, options)
@@ -59,7 +60,7 @@ function walk.open(root, options)
     | (options.links and FOLLOW or 0)
   local iterator = core.fs_walk(root, flags, options.depth, errors ~= nil)
   if filter or errors then
-    iterator = setmetatable({ walker = iterator, filter = filter, errors = errors }, Asking)
+    iterator = setmetatable({ walker = iterator, filter = filter, errors = errors }, asking_meta)
   end
   return iterator, nil, nil, iterator
 end

@@ -20,7 +20,7 @@ local ROOT, LINKED = 0, 1 -- tags: of the path or its folder, and of the file th
 ---@field pending table events to come before others
 ---@field first integer index of the first of them
 local Watch = {}
-Watch.__index = Watch
+local watch_meta = { __index = Watch, __name = "septet.fs.Watch", __metatable = false }
 
 local options_of_watch = { recursive = "boolean", queue = "count" }
 
@@ -119,7 +119,7 @@ local function take_pending(self)
   return event
 end
 
-function Watch:__call()
+function watch_meta:__call()
   while true do
     local event = take_pending(self)
     if event == nil then event = event_of(self, self.handle:next()) end
@@ -134,7 +134,8 @@ end
 function Watch:close()
   self.handle:close()
 end
-Watch.__close = Watch.close
+watch_meta.__close = Watch.close
+args.methods(Watch, "watch", { [watch_meta] = true })
 
 --- Returns an iterator over the events, for a loop.
 ---@async
@@ -143,7 +144,7 @@ function watch.open(path, options)
   local is_folder = core.fs_stat(path).type == "directory"
   local self = setmetatable({ root = path, handle = core.fs_watch(options.queue or QUEUE),
     recursive = options.recursive, folders = { [ROOT] = "" }, tags = {}, next_tag = LINKED + 1,
-    pending = {}, first = 1 }, Watch)
+    pending = {}, first = 1 }, watch_meta)
   if is_folder then
     self.handle:add(path, "", ROOT)
     if self.recursive then add_inside(self, "", false) end

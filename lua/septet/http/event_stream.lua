@@ -35,7 +35,7 @@ local SHARE, EVENT = 4096, 32
 ---@field work integer lines, and events as EVENT lines, since the last turn of other tasks
 ---@field too_big boolean|nil
 local Parser = {}
-Parser.__index = Parser
+local parser_meta = { __index = Parser, __metatable = false }
 
 --- Returns a parser for a new stream.
 ---@param max integer bytes of an event; the parser keeps at most about as many
@@ -43,7 +43,7 @@ Parser.__index = Parser
 ---@return septet.EventParser
 function event_stream.new(max, id)
   return setmetatable({ max = max, id = id, next_id = id, chunk = "", at = 1, held = {},
-    held_size = 0, data = {}, data_size = 0, work = 0 }, Parser)
+    held_size = 0, data = {}, data_size = 0, work = 0 }, parser_meta)
 end
 
 --- Gives the parser its next bytes. It must have used those before.

@@ -20,12 +20,12 @@ end
 ---@field connection septet.Connection
 ---@field peer string|nil
 local Link = {}
-Link.__index = Link
+local link_meta = { __index = Link, __metatable = false }
 
 ---@param connection septet.Connection
 ---@return septet.Link
 function link.new(connection)
-  return setmetatable({ connection = connection, peer = connection.peer }, Link)
+  return setmetatable({ connection = connection, peer = connection.peer }, link_meta)
 end
 
 local function after_call(ok, ...)

@@ -22,12 +22,12 @@ end
 ---@field chunk string
 ---@field at integer position of the next byte in `chunk`
 local Source = {}
-Source.__index = Source
+local source_meta = { __index = Source, __metatable = false }
 
 ---@param reader septet.Link
 ---@return septet.Source
 function source.new(reader)
-  return setmetatable({ reader = reader, chunk = "", at = 1 }, Source)
+  return setmetatable({ reader = reader, chunk = "", at = 1 }, source_meta)
 end
 
 --- Waits until there is a byte. Returns false at the end.
@@ -95,7 +95,7 @@ end
 ---@field done boolean|nil true after its last byte
 ---@field trailers string|nil lines after a chunked body
 local Body = {}
-Body.__index = Body
+local body_meta = { __index = Body, __metatable = false }
 
 --- Returns the body that a head announces.
 ---@param from septet.Source
@@ -107,7 +107,7 @@ function source.body(from, head, max, announce)
   local chunked, length = head:framing()
   local left = not chunked and length or 0
   return setmetatable({ source = from, chunked = chunked, left = left, max = max, size = 0,
-    extensions = 0, announce = announce, done = not chunked and left == 0 }, Body)
+    extensions = 0, announce = announce, done = not chunked and left == 0 }, body_meta)
 end
 
 local function too_large()
