@@ -333,7 +333,7 @@ describe("another task", function()
     end)
     local server <close> = net.listen()
     local t = waiting(server.accept, server)
-    misuse("another task accepts on '127.0.0.1:0'", function() server:accept() end)
+    misuse("another task accepts on '127.0.0.1:%d+'$", function() server:accept() end)
     cancel(t)
   end)
 
@@ -480,10 +480,10 @@ describe("a process", function()
     local printed, status = command.shell(
       ("ulimit -n 48; exec '%s' '%s'"):format(command.path, file.path))
     equal(status, 0, printed)
-    local words = "septet: warning: cannot accept a connection on '127.0.0.1:0': "
+    local words = "septet: warning: cannot accept a connection on '127.0.0.1:[1-9]%d+': "
       .. "no file descriptor is left; it waits for one\n"
     local _, warnings = printed:gsub("no file descriptor is left", "")
-    equal(printed:find(words, 1, true) ~= nil, true, printed)
+    equal(printed:find(words) ~= nil, true, printed)
     equal(printed:find("ticks\t20\taccepted\t0\tbusy\tfalse\n", 1, true) ~= nil, true, printed)
     equal(printed:find("all\n", 1, true) ~= nil, true, printed)
     equal(warnings >= 1 and warnings <= 3, true, printed)
