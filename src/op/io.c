@@ -9,10 +9,12 @@
 
 #include "base/list.h"
 #include "base/time.h"
+#include "core/account.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/op.h"
 #include "core/sched.h"
+#include "core/task.h"
 #include "loop/incoming.h"
 #include "op/env.h"
 #include "op/io_error.h"
@@ -27,15 +29,15 @@ enum reading { LINE, BYTES, EXACTLY, ALL };
 struct read_op {
     septet_op op;
     struct spt_reader *reader; /* kept alive by the handle at index 1 */
-    size_t n;                  /* bytes: those wanted, or the maximum; 0 for a line */
+    size_t n;                  /* bytes: those wanted, or the maximum */
     enum reading reading;
 };
 
 /* --- reading --- */
 
-static bool is_too_long(const struct spt_reader *reader)
+static bool is_too_long(const struct spt_reader *reader, size_t max)
 {
-    return spt_incoming_newline(reader->input) > reader->max_line;
+    return spt_incoming_newline(reader->input) > max;
 }
 
 /* Returns true if the read can return bytes, the end or an error. */
@@ -48,7 +50,7 @@ static bool is_enough(const struct read_op *read)
     if (input->error || input->ended)
         return true;
     if (read->reading == LINE)
-        return spt_incoming_newline(input) < len || is_too_long(read->reader);
+        return spt_incoming_newline(input) < len || is_too_long(read->reader, read->n);
     return read->reading == BYTES ? len > 0 : len > read->n;
 }
 
@@ -146,13 +148,13 @@ static int push_bytes(lua_State *L, const struct spt_reader *reader, size_t n)
     return 1;
 }
 
-static int push_line(lua_State *L, const struct spt_reader *reader)
+static int push_line(lua_State *L, const struct spt_reader *reader, size_t max)
 {
     struct spt_incoming *input = reader->input;
     size_t len = spt_incoming_len(input), end = spt_incoming_newline(input);
-    if (is_too_long(reader)) {
+    if (is_too_long(reader, max)) {
         spt_error_push(L, "IoError", "a line of '%s' is longer than %I bytes", reader->path,
-                       (LUAI_UACINT)reader->max_line);
+                       (LUAI_UACINT)max);
         return spt_reader_raise(L, reader, "read", "line_too_long");
     }
     if (end < len)
@@ -200,7 +202,7 @@ static int push_result(lua_State *L, const struct read_op *read)
 {
     switch (read->reading) {
     case LINE:
-        return push_line(L, read->reader);
+        return push_line(L, read->reader, read->n);
     case BYTES:
         return push_bytes(L, read->reader, read->n);
     case EXACTLY:
@@ -246,11 +248,26 @@ static const septet_op_type read_type = {
 
 /* --- methods --- */
 
+/* Returns the bytes that may be buffered for the running task, which could not have them as a
+ * string beyond its limit of memory. */
+static size_t room_of(const struct spt_sched *s)
+{
+    return s->current ? spt_account_max_memory(s->current->spawn.account, SIZE_MAX) : SIZE_MAX;
+}
+
 static int await_read(lua_State *L, enum reading reading, size_t n)
 {
     struct spt_reader *reader = spt_reader_check_open(L);
+    const size_t room = room_of(spt_env(L)->sched);
     if (reader->input->waiter)
         return spt_error_usage(L, "another task reads from '%s'", reader->path);
+    if (n > room && reading == EXACTLY) {
+        spt_error_push(L, "IoError", "cannot read %I bytes of '%s': the limit of memory is %I",
+                       (LUAI_UACINT)n, reader->path, (LUAI_UACINT)room);
+        return spt_reader_raise(L, reader, "read", "too_big");
+    }
+    if (n > room)
+        n = room;
     struct read_op *read = (struct read_op *)spt_op_new(L, spt_env(L)->sched, &read_type);
     read->reader = reader;
     read->n = n;
@@ -262,7 +279,7 @@ static int await_read(lua_State *L, enum reading reading, size_t n)
 static int l_read_line(lua_State *L)
 {
     spt_check_most(L, 1);
-    return await_read(L, LINE, 0);
+    return await_read(L, LINE, spt_reader_check_open(L)->max_line);
 }
 
 /* reader:read(n): returns up to n bytes, as soon as there are any, or nil at the end. */

@@ -221,6 +221,25 @@ static void test_a_page_takes_no_more_memory_than_a_script_may_have(void **state
     assert_int_equal(result(neighbour, L), 64 << 20);
 }
 
+/* Reads of what never ends, in all ways. */
+#define READ                                                                                       \
+    TASKS "local zero = require 'septet.io'.open('/dev/zero', { max_line = 1 << 40 }) "            \
+          "for method, code in pairs { read_line = 'line_too_long', read_all = 'too_big', "        \
+          "                            read_exactly = 'too_big' } do "                             \
+          "  local ok, e = pcall(zero[method], zero, method ~= 'read_line' and 1 << 40 or nil) "   \
+          "  assert(not ok and e.code == code, e) "                                                \
+          "end "                                                                                   \
+          "return #zero:read(1 << 10) "
+
+static void test_a_read_holds_no_more_than_a_script_may_have(void **state)
+{
+    struct host_fixture *f = *state;
+    septet_script *limited = new_script(f->host, &(septet_limits){.memory = 4 << 20});
+    load(limited, READ);
+    assert_int_equal(septet_run(f->host), SEPTET_OK);
+    assert_int_equal(result(limited, septet_lua(f->host)), 1 << 10);
+}
+
 #define LIMITED(fn, setup) cmocka_unit_test_setup_teardown(fn, setup, host_fixture_teardown)
 
 int main(void)
@@ -234,6 +253,7 @@ int main(void)
         LIMITED(test_a_script_may_have_less_than_its_host, setup_slices),
         TEST(test_a_coroutine_of_another_script_does_not_escape),
         LIMITED(test_a_page_takes_no_more_memory_than_a_script_may_have, setup_memory),
+        LIMITED(test_a_read_holds_no_more_than_a_script_may_have, setup_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
