@@ -401,12 +401,39 @@ it("a ticker ticks while watches and tails wait, and while much is written", in_
   end)
 end))
 
-it("no watcher is left", in_folder(function(dir)
-  local function watchers()
-    local pid = fs.read("/proc/self/stat"):match "^%d+"
-    local pipe <close> = assert(io.popen(("ls -l /proc/%s/fd | grep -c inotify"):format(pid)))
-    return tonumber(pipe:read "a")
+-- Returns the number of descriptors of watches: 1 while the host has any.
+local function watchers()
+  local pid = fs.read("/proc/self/stat"):match "^%d+"
+  local pipe <close> = assert(io.popen(("ls -l /proc/%s/fd | grep -c inotify"):format(pid)))
+  return tonumber(pipe:read "a")
+end
+
+local function wait_for_no_watcher()
+  local deadline = task.now() + 20
+  while watchers() > 0 do
+    assert(task.now() < deadline, "it is still open")
+    task.sleep(0.01)
   end
+end
+
+-- A tail began to watch again.
+it("what is closed while a task waits for it ends there, and watches nothing", in_folder(function(dir)
+  put(dir .. "/log", "")
+  for _, open in ipairs { fs.tail, fs.watch } do
+    collectgarbage()
+    collectgarbage()
+    local iterator = open(dir .. "/log")
+    local t = task.spawn(iterator)
+    task.sleep(0.01)
+    equal(watchers(), 1)
+    iterator:close()
+    equal(t:await(), nil)
+    wait_for_no_watcher()
+    equal(iterator(), nil) -- which also keeps it from being collected
+  end
+end))
+
+it("no watcher is left", in_folder(function(dir)
   collectgarbage()
   collectgarbage()
   do
@@ -415,9 +442,5 @@ it("no watcher is left", in_folder(function(dir)
     equal(watch().name, "f")
     equal(watchers(), 1)
   end
-  local deadline = task.now() + 20
-  while watchers() > 0 do
-    assert(task.now() < deadline, "it is still open")
-    task.sleep(0.01)
-  end
+  wait_for_no_watcher()
 end))

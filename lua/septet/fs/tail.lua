@@ -42,10 +42,11 @@ local function begin_watch(self)
   self.watch = nil
 end
 
--- Waits until the file may have changed.
+-- Waits until the file may have changed, or the tail is closed.
 local function wait(self)
   if self.watch then
     local kind, _, name = self.watch:next()
+    if self.ended then return end
     if kind and name ~= "" then
       self.watch:clear()
       return
@@ -55,7 +56,7 @@ local function wait(self)
     if self.watch then return end
   end
   core.sleep(self.options.poll or POLL)
-  begin_watch(self)
+  if not self.ended then begin_watch(self) end
 end
 
 -- Takes the rest of the text as a piece of the line that has no end yet.
