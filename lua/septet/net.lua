@@ -30,7 +30,7 @@ end
 local function check_port(port, least, what)
   if math.type(port) ~= "integer" or port < least or port > 65535 then
     args.usage("bad option 'port' to '%s' (a whole number from %d to 65535 expected, got %s)", what,
-      least, tostring(port))
+      least, type(port) == "number" and tostring(port) or type(port))
   end
 end
 

@@ -489,6 +489,27 @@ describe("a process", function()
     equal(warnings >= 1 and warnings <= 3, true, printed)
   end)
 
+  it("without a descriptor left cannot connect or listen, says so, and can once there is one",
+    function()
+      local file <close> = files.with [[
+        local net = require "septet.net"
+        local server, held = net.listen {}, {}
+        local to = { host = "127.0.0.1", port = server.port }
+        net.connect(to):close()
+        repeat
+          local f = io.open "/dev/null"
+          held[#held + 1] = f
+        until not f
+        for _ = 1, 20 do
+          print(select(2, pcall(net.connect, to)).code, select(2, pcall(net.listen)).code)
+        end
+        for _, f in ipairs(held) do f:close() end
+        print(net.connect(to).peer == "127.0.0.1:" .. server.port, net.listen().port > 0)]]
+      local printed, status = command.shell(
+        ("ulimit -n 48; exec '%s' '%s'"):format(command.path, file.path))
+      equal({ printed, status }, { ("EMFILE\tEMFILE\n"):rep(20) .. "true\ttrue\n", 0 })
+    end)
+
   it("that ends with open connections and servers closes them", function()
     local script = [[
       local net = require "septet.net"

@@ -324,6 +324,8 @@ describe("a mistake", function()
       net.connect { host = "x", port = 1, timeout = -1 }
     end)
     misuse("bad option 'max_line'", function() net.listen { max_line = 0 } end)
+    misuse("'port' to 'connect' %(a whole number from 1 to 65535 expected, got string%)$",
+      function() net.connect { host = "127.0.0.1", port = "80" } end)
     misuse("bad option 'backlog'", function() net.listen { backlog = 0 } end)
     misuse("bad argument #1 to 'serve' %(function expected", function() server:serve() end)
     local c <close> = net.connect { host = "127.0.0.1", port = port }

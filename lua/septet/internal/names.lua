@@ -78,6 +78,12 @@ names.options = {
   read = { "'idle' or 'first_byte'", "idle" }, max = { "'attempts'", "attempts" },
   total_retries = { "'retries'", "retries" }, follow_redirects = { "'redirects'", "redirects" },
   allow_redirects = { "'redirects'", "redirects" }, files = { "'multipart'", "multipart" },
+  input = { "'stdin'", "stdin" }, environment = { "'env'", "env" }, environ = { "'env'", "env" },
+  dir = { "'cwd'", "cwd" },
+  sep = { "'separator'", "separator" }, delimiter = { "'separator'", "separator" },
+  recursive = { "'parents'", "parents" }, follow = { "'links'", "links" },
+  follow_links = { "'links'", "links" }, encoding = { "'charset'", "charset" },
+  max_bytes = { "'max'", "max" }, address = { "'host'", "host" },
   concurrency = { "'limit'", "limit" }, [1] = { "'user' and 'password'", "password" },
 }
 
