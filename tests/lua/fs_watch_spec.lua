@@ -417,7 +417,7 @@ local function wait_for_no_watcher()
 end
 
 -- A tail began to watch again.
-it("what is closed while a task waits for it ends there, and watches nothing", in_folder(function(dir)
+it("what is closed while a task waits for it ends, and watches nothing", in_folder(function(dir)
   put(dir .. "/log", "")
   for _, open in ipairs { fs.tail, fs.watch } do
     collectgarbage()
