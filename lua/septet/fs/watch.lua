@@ -47,6 +47,7 @@ end
 -- --- folders of a recursive watch ---
 
 local function forget(self, folder)
+  if not self.tags[folder] then return end
   local inside = folder .. "/"
   for known, tag in pairs(self.tags) do
     if known == folder or known:sub(1, #inside) == inside then
