@@ -170,6 +170,11 @@ static void test_e_7_lua_close_with_files(void **state)
     check(*state, "files");
 }
 
+static void test_e_7_lua_close_with_folders(void **state)
+{
+    check(*state, "folders");
+}
+
 static void test_e_7_lua_close_with_sockets(void **state)
 {
     check(*state, "sockets");
@@ -229,7 +234,8 @@ static void close_state(uv_timer_t *timer)
 static void test_e_7_lua_close_in_a_callback_of_a_run(void **state)
 {
     struct closed *c = *state;
-    static const char *const names[] = {"tasks", "requests", "streams", "files", "sockets"};
+    static const char *const names[] = {"tasks", "requests", "streams",
+                                        "files", "folders",  "sockets"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         uv_timer_t timer;
         open_with(c, NULL, SEPTET_CLOCK_REAL);
@@ -436,6 +442,7 @@ int main(void)
         CLOSED(test_e_7_lua_close_with_requests),
         CLOSED(test_e_7_lua_close_with_streams_and_uploads),
         CLOSED(test_e_7_lua_close_with_files),
+        CLOSED(test_e_7_lua_close_with_folders),
         CLOSED(test_e_7_lua_close_with_sockets),
         CLOSED(test_e_7_lua_close_runs_finalizers_that_use_tasks),
         CLOSED(test_e_7_lua_close_without_memory),

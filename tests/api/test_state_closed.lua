@@ -127,6 +127,32 @@ function scripts.files()
   task.sleep(1000)
 end
 
+function scripts.folders()
+  local task, fs = require "septet.task", require "septet.fs"
+  local root = fifo:match "(.*)/"
+  local function again(fn)
+    task.spawn(function()
+      while true do fn() end
+    end)
+  end
+  again(function()
+    for _ in fs.walk(root, { stat = true }) do end
+  end)
+  again(function() fs.stat(root) end)
+  task.spawn(function()
+    for _ in fs.watch(root) do end
+  end)
+  task.spawn(function()
+    for _ in fs.tail(root .. "/none") do end
+  end)
+  task.sleep(0.01)
+  ready = 1
+  for _ = 1, 8 do -- a path is being added at nearly any time
+    again(function() fs.watch(root):close() end)
+  end
+  task.sleep(1000)
+end
+
 function scripts.sockets()
   local task, net = require "septet.task", require "septet.net"
   server = net.listen()
