@@ -684,9 +684,10 @@ function core.fs_walk(root, flags, depth, tells) end
 ---@return septet.TempHandle
 function core.fs_temp() end
 
+---@param path string for errors
 ---@param count integer most events that are kept
 ---@return septet.WatchHandle
-function core.fs_watch(count) end
+function core.fs_watch(path, count) end
 
 ---@param path string
 ---@param from_end boolean|nil

@@ -242,6 +242,7 @@ print(fs.exists(dir .. "/g"))
 """, 64)
         self.assertEqual([line.split("\t")[0] for line in out],
                          ["EMFILE"] * 8 + ["ok", "ok", "false"])
+        self.assertFalse([line for line in out[:8] if self.dir not in line], out)
 
     def test_few_left(self):
         """a deep walk, copy and removal make do with few descriptors"""

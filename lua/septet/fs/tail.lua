@@ -31,7 +31,7 @@ local function begin_watch(self)
   self.watch = nil
   local ok, err = pcall(function()
     local folder, name = watch.split(self.path)
-    self.watch = core.fs_watch(QUEUE)
+    self.watch = core.fs_watch(self.path, QUEUE)
     self.watch:add(folder, name, FOLDER)
     if core.fs_stat(self.path, true).type == "link" then self.watch:add(self.path, "", FILE) end
   end)

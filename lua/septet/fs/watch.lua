@@ -143,7 +143,7 @@ args.methods(Watch, "watch", { [watch_meta] = true })
 function watch.open(path, options)
   options = args.options(options, options_of_watch, "watch")
   local is_folder = core.fs_stat(path).type == "directory"
-  local self = setmetatable({ root = path, handle = core.fs_watch(options.queue or QUEUE),
+  local self = setmetatable({ root = path, handle = core.fs_watch(path, options.queue or QUEUE),
     recursive = options.recursive, folders = { [ROOT] = "" }, tags = {}, next_tag = LINKED + 1,
     pending = {}, first = 1 }, watch_meta)
   if is_folder then

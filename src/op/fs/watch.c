@@ -233,11 +233,13 @@ static int l_gc(lua_State *L)
     return 0;
 }
 
-/* fs_watch(count): returns a watch without a path, with room for so many events. */
+/* fs_watch(path, count): returns a watch of nothing yet, with room for so many events. The path is
+ * for errors. */
 static int l_watch(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
-    const size_t count = (size_t)spt_check_count(L, 1, 1);
+    const char *path = spt_check_string(L, 1, NULL);
+    const size_t count = (size_t)spt_check_count(L, 2, 1);
     if (!env->loop || spt_loop_is_lost(env->loop))
         return spt_error_usage(L, "the host is closed");
     struct watch_handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
@@ -246,7 +248,7 @@ static int l_watch(lua_State *L)
     luaL_setmetatable(L, WATCH_META);
     int error = spt_watch_init(&handle->watch, &env->watcher, env->loop, count);
     if (error) {
-        spt_fs_push_error(L, "watch", "inotify", error);
+        spt_fs_push_error(L, "watch", path, error);
         return lua_error(L);
     }
     handle->open = true;
