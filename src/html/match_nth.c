@@ -45,7 +45,6 @@ static uint32_t from_end(struct spt_html_match *m, const struct spt_html_simple 
                          const struct spt_html_place *place, uint32_t element,
                          spt_html_match_list *list)
 {
-    const struct spt_html_document *doc = m->doc;
     uint32_t n = 1, i;
     if (place->element != SPT_HTML_NONE && place->element < element) {
         i = spt_html_match_before(m, element);
