@@ -141,9 +141,10 @@ static int l_stream(lua_State *L)
 {
     static const char *const names[] = {"stdin", "stdout", "stderr"};
     struct spt_process *process = spt_process_check_open(L);
-    lua_Integer fd = luaL_checkinteger(L, 2);
+    lua_Unsigned fd = (lua_Unsigned)luaL_checkinteger(L, 2);
     lua_Integer max_line = spt_check_count(L, 3, 1);
-    luaL_argcheck(L, fd >= 0 && fd <= 2, 2, "no standard descriptor");
+    if (fd > 2)
+        return luaL_argerror(L, 2, "no standard descriptor");
     if (!process->streams[fd] || spt_incoming_waits(&process->streams[fd]->in))
         return 0; /* while the process is ended, its output is dropped */
     struct spt_stream_kind kind = {.meta = fd == 0 ? SPT_STREAM_WRITER_META : SPT_READER_META,
