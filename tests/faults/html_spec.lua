@@ -165,7 +165,6 @@ it("a search in a page that makes it slow can be left, and its thread then stops
   local items, comments = ("<i></i>"):rep(n), ("<!---->"):rep(n)
   for selector, page in pairs {
     ["a + div i"] = "<p></p>" .. comments .. "<div>" .. items .. "</div>",
-    ["div:first-child i"] = comments .. "<p>" .. comments .. "<div>" .. items .. "</div>",
     ["input:disabled"] = "<fieldset disabled>" .. items .. "<legend>" .. ("<input>"):rep(n),
     ["div:empty ~ i"] = "<div>" .. comments .. "</div>" .. items,
     [("[a*='%sb' i]"):format(("a"):rep(60000))] = ("<p a='%s'>"):format(("a"):rep(32 * MIB)),
