@@ -24,7 +24,8 @@ def modules():
 
 def documented():
     with open(os.path.join(ROOT, "docs", "api.md")) as file:
-        return sorted(re.findall(r"^- \[(septet\.\w+)\]", file.read(), re.M))
+        contents = file.read().split("\n## ")[0]
+    return sorted(set(re.findall(r"\[(septet\.\w+)\]\(#", contents)))
 
 
 PUBLIC = [name for name in modules() if name.count(".") == 1]

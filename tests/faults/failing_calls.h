@@ -4,6 +4,7 @@
 #ifndef SPT_TESTS_FAILING_CALLS_H
 #define SPT_TESTS_FAILING_CALLS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -12,18 +13,20 @@ extern const char *const kind_names[KINDS];
 
 enum { FOR_EVER = 1000000000 };
 
+/* What threads of the pool count as well is atomic. */
 extern struct fault {
     bool armed;
     enum kind kind;
-    long calls; /* of that kind, while armed */
-    long from;  /* the number of the first that fails, from 1; 0: none does */
-    long run;   /* how many in a row */
-    long failed;
+    atomic_long calls; /* of that kind, while armed */
+    long from;         /* the number of the first that fails, from 1; 0: none does */
+    long run;          /* how many in a row */
+    atomic_long failed;
 } fault;
 
 extern struct live {
-    long own, curl; /* blocks */
-    size_t lua;     /* bytes */
+    atomic_long own; /* blocks, like the next */
+    long curl;
+    size_t lua; /* bytes */
 } live;
 
 void fault_arm(enum kind kind, long from, long run);
