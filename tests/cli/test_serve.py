@@ -3,7 +3,6 @@
 
 import http.client
 import os
-import shutil
 import socket
 import struct
 import subprocess
@@ -64,7 +63,6 @@ class Serve(harness.Case):
         child.kill(15)
         child.end()
 
-    @unittest.skipUnless(shutil.which("curl"), "there is no curl")
     def test_curl(self):
         child, port = self.serve()
         url = f"http://127.0.0.1:{port}"
