@@ -2,6 +2,8 @@
 /* Reads fields with the checks of arguments, so that an error has their wording. */
 #include "op/fields.h"
 
+#include <lauxlib.h>
+
 #include "base/time.h"
 #include "core/check.h"
 #include "core/timer.h"
@@ -57,4 +59,20 @@ void spt_fields_set_seconds(lua_State *L, const char *name, int64_t ns)
         return;
     lua_pushnumber(L, spt_time_seconds((uint64_t)ns));
     lua_setfield(L, -2, name);
+}
+
+const char *const *spt_fields_strings(lua_State *L, int arg, size_t *n)
+{
+    *n = 0;
+    if (lua_isnoneornil(L, arg))
+        return NULL;
+    luaL_checktype(L, arg, LUA_TTABLE);
+    *n = lua_rawlen(L, arg);
+    const char **strings = lua_newuserdatauv(L, *n * sizeof *strings + 1, 0);
+    for (size_t i = 0; i < *n; i++) {
+        lua_rawgeti(L, arg, (lua_Integer)i + 1);
+        strings[i] = spt_check_string(L, -1, NULL);
+        lua_pop(L, 1); /* the table keeps it alive */
+    }
+    return strings;
 }

@@ -27,4 +27,10 @@ void spt_fields_set_flag(lua_State *L, const char *name, bool flag);
 /* Sets a duration in seconds, unless it is negative. */
 void spt_fields_set_seconds(lua_State *L, const char *name, int64_t ns);
 
+/* --- of the array at any index --- */
+
+/* Returns the strings of the array at the stack index `arg` and their number, or NULL for nil. The
+ * array keeps the strings alive, and the stack the block of pointers, which is pushed. */
+const char *const *spt_fields_strings(lua_State *L, int arg, size_t *n);
+
 #endif

@@ -15,24 +15,6 @@
 #include "op/http/openers.h"
 #include "septet/septet.h"
 
-/* Returns the strings of the array at `arg`, or NULL for nil. The array keeps the strings alive,
- * and the stack the block of pointers. */
-static const char *const *check_strings(lua_State *L, int arg, size_t *n)
-{
-    *n = 0;
-    if (lua_isnoneornil(L, arg))
-        return NULL;
-    luaL_checktype(L, arg, LUA_TTABLE);
-    *n = lua_rawlen(L, arg);
-    const char **strings = lua_newuserdatauv(L, *n * sizeof *strings + 1, 0);
-    for (size_t i = 0; i < *n; i++) {
-        lua_rawgeti(L, arg, (lua_Integer)i + 1);
-        strings[i] = spt_check_string(L, -1, NULL);
-        lua_pop(L, 1); /* the table keeps it alive */
-    }
-    return strings;
-}
-
 static void close_session(struct spt_session_handle *handle)
 {
     struct spt_session *session = handle->session;
@@ -79,13 +61,13 @@ static int l_session(lua_State *L)
         .cookies = spt_fields_flag(L, "cookies"),
     };
     lua_getfield(L, 1, "resolve");
-    config.resolve = check_strings(L, lua_gettop(L), &config.n_resolve);
+    config.resolve = spt_fields_strings(L, lua_gettop(L), &config.n_resolve);
     config.resolver = spt_fields_text(L, "resolver");
     check_resolver(L, env, config.resolver);
     lua_getfield(L, 1, "allow");
-    config.allow = check_strings(L, lua_gettop(L), &config.n_allow);
+    config.allow = spt_fields_strings(L, lua_gettop(L), &config.n_allow);
     lua_getfield(L, 1, "deny");
-    config.deny = check_strings(L, lua_gettop(L), &config.n_deny);
+    config.deny = spt_fields_strings(L, lua_gettop(L), &config.n_deny);
     struct spt_session_handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
     *handle = (struct spt_session_handle){.resource.release = on_host_end};
     spt_link_init(&handle->resource.link);

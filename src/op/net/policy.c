@@ -4,29 +4,11 @@
 
 #include <lauxlib.h>
 
-#include "core/check.h"
 #include "http/policy.h"
 #include "op/env.h"
+#include "op/fields.h"
 #include "op/net/openers.h"
 #include "septet/septet.h"
-
-/* Returns the strings of the array at `arg`, or NULL for nil. The array keeps the strings alive,
- * and the stack the block of pointers. */
-static const char *const *check_strings(lua_State *L, int arg, size_t *n)
-{
-    *n = 0;
-    if (lua_isnoneornil(L, arg))
-        return NULL;
-    luaL_checktype(L, arg, LUA_TTABLE);
-    *n = lua_rawlen(L, arg);
-    const char **strings = lua_newuserdatauv(L, *n * sizeof *strings + 1, 0);
-    for (size_t i = 0; i < *n; i++) {
-        lua_rawgeti(L, arg, (lua_Integer)i + 1);
-        strings[i] = spt_check_string(L, -1, NULL);
-        lua_pop(L, 1); /* the table keeps it alive */
-    }
-    return strings;
-}
 
 /* net_policy(allow, deny): returns the rules of two lists, which may be nil, or nil and the rule
  * that is invalid. */
@@ -35,8 +17,8 @@ static int l_policy(lua_State *L)
     size_t n_allow, n_deny;
     const char *bad = NULL;
     lua_settop(L, 2);
-    const char *const *allow = check_strings(L, 1, &n_allow);
-    const char *const *deny = check_strings(L, 2, &n_deny);
+    const char *const *allow = spt_fields_strings(L, 1, &n_allow);
+    const char *const *deny = spt_fields_strings(L, 2, &n_deny);
     struct spt_policy **policy = lua_newuserdatauv(L, sizeof *policy, 0);
     *policy = NULL;
     luaL_setmetatable(L, SPT_NET_POLICY_META);
