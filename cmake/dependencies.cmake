@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # What Septet is made of, as pkg-config names it. An installed package reads this file too.
-set(SEPTET_DEPENDENCIES LUA UV CURL CARES IDN2 CODINGS JANSSON CRYPTO GUMBO)
+set(SEPTET_DEPENDENCIES LUA UV CURL CARES IDN2 CODINGS JANSSON CRYPTO GUMBO
+    SQLITE HIREDIS)
 set(SEPTET_LUA_NEEDS "lua5.4>=5.4.4")
 set(SEPTET_UV_NEEDS "libuv>=1.44")
 set(SEPTET_CURL_NEEDS "libcurl>=7.88")
@@ -10,3 +11,5 @@ set(SEPTET_CODINGS_NEEDS "zlib>=1.2.13" "libbrotlidec>=1.0.9" "libzstd>=1.5")
 set(SEPTET_JANSSON_NEEDS "jansson>=2.14")
 set(SEPTET_CRYPTO_NEEDS "libcrypto>=3.0")
 set(SEPTET_GUMBO_NEEDS "gumbo>=0.10.1")
+set(SEPTET_SQLITE_NEEDS "sqlite3>=3.40")
+set(SEPTET_HIREDIS_NEEDS "hiredis>=0.14")

@@ -6,8 +6,9 @@
              the folder; one awaitable (x.c with its x_*.c) never includes another; the CLI
              and the module see the public headers alone
   symbols    base/ needs no library, core/ Lua alone, loop/ libuv alone, html/ none of these
-             three, http/ no c-ares, dns/, fs/ and net/ no libcurl, and none of the last four any
-             Lua (read from the built objects)
+             three, http/ no c-ares, dns/, fs/, net/, sqlite/ and redis/ no libcurl, and none of the
+             last six any Lua; SQLite is called in sqlite/ and hiredis in redis/ alone (read from
+             the built objects)
   calls      no file of a folder uses a function or an object of one that uses it, over however many
              others (read from the built objects)
   exports    the shared library exports septet_* and nothing else
@@ -25,8 +26,8 @@ import sys
 
 from check_style import circle_of
 
-LAYERS = ["base", "core", "loop", "dns", "fs", "html", "http", "net", "op", "lua", "host", "cli",
-          "module"]
+LAYERS = ["base", "core", "loop", "dns", "fs", "html", "http", "net", "sqlite", "redis",
+          "op", "lua", "host", "cli", "module"]
 CLI = LAYERS.index("cli")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 BARRED_SYMBOLS = {
@@ -38,7 +39,9 @@ BARRED_SYMBOLS = {
     "html": re.compile(r"(uv|curl|ares|luaL?)_|luaopen_"),
     "http": re.compile(r"(ares|luaL?)_|luaopen_"),
     "net": re.compile(r"(curl|ares|luaL?)_|luaopen_"),
-    "op": re.compile(r"(curl|ares)_"),
+    "sqlite": re.compile(r"(curl|ares|redis|luaL?)_|redis[A-Z]|luaopen_"),
+    "redis": re.compile(r"(curl|ares|sqlite3|luaL?)_|luaopen_"),
+    "op": re.compile(r"(curl|ares|sqlite3)_|redis[A-Z]"),
 }
 OPERATION = re.compile(r"^static const septet_op_type \w+ = \{", re.M)
 OWN_EXPORTS = re.compile(r"septet_\w+$")
