@@ -5,6 +5,7 @@
 ---@field task septet.task
 ---@field sync septet.sync
 ---@field http septet.http
+---@field jobs septet.jobs
 ---@field json septet.json
 ---@field io septet.io
 ---@field net septet.net
@@ -32,6 +33,7 @@ for name in ([[
   html
   http
   io
+  jobs
   json
   net
   process

@@ -30,6 +30,7 @@ local TAKES = {
   progress = { new = 1 },
   json = { decode = 2, encode = 2, array = 1, is_array = 1 },
   process = { run = 1, spawn = 1 },
+  jobs = { open = 2 },
   io = { open = 2, stdin = 1, create = 2 },
   fs = { stat = 2, exists = 1, list = 1, walk = 2, mkdir = 2, remove = 2, rename = 2, copy = 3,
     read = 2, write = 3, append = 3, truncate = 2, temp_file = 1, temp_dir = 1, watch = 2,

@@ -1,0 +1,31 @@
+-- SPDX-License-Identifier: MIT
+--- Queues of jobs that survive a crash: in a file, on a Redis server, or in memory for tests.
+---@class septet.jobs
+local jobs = {}
+
+local args = require "septet.internal.args"
+local queue = require "septet.jobs.queue"
+
+---@class septet.QueueOptions
+---@field patience number|nil seconds for which it rides out a fault of the engine; 60
+---@field sync string|nil "full" or, for a file, "normal": a power cut may take the last puts
+
+local open_options = { patience = "seconds", sync = "string" }
+
+--- Opens a queue: a path of a file, which is made if it does not exist, `redis://host:port/db`,
+--- `unix:///path`, or `memory:`. Raises JobsError.
+---@async
+---@param where string
+---@param options septet.QueueOptions|nil
+---@return septet.Queue
+function jobs.open(where, options)
+  args.string(where, 1, "open")
+  options = args.options(options, open_options, "open")
+  local sync = options.sync or "full"
+  if sync ~= "full" and sync ~= "normal" then
+    args.usage("bad option 'sync' to 'open' ('full' or 'normal' expected, got '%s')", sync)
+  end
+  return queue.open(where, { patience = options.patience or 60, sync = sync })
+end
+
+return args.module(jobs, "septet.jobs")

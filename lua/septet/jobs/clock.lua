@@ -1,0 +1,6 @@
+-- SPDX-License-Identifier: MIT
+-- The clocks of a queue, in seconds: `wall` for delays, and `steady` for leases, which no change of
+-- the system's time moves.
+local core = require "septet.core"
+
+return { wall = os.time, steady = core.now }

@@ -1,0 +1,227 @@
+-- SPDX-License-Identifier: MIT
+-- A queue as scripts see it, over the driver of an engine.
+local core = require "septet.core"
+local args = require "septet.internal.args"
+local failure = require "septet.jobs.failure"
+local hash = require "septet.hash"
+local json = require "septet.json"
+local target = require "septet.jobs.target"
+
+local queue = {}
+
+local MAX_KEY = 8192 -- bytes
+local PAGE = 256     -- rows that a cursor holds
+
+local ENGINES = { memory = "septet.jobs.memory", sqlite = "septet.jobs.sqlite",
+  redis = "septet.jobs.redis" }
+
+---@class septet.JobOptions
+---@field key string what the job is known by, of 1 to 8192 bytes
+---@field data any|nil what goes with it, as JSON
+---@field priority integer|nil jobs of a higher one go first; 0
+---@field delay number|nil seconds before it may begin
+---@field again boolean|nil true: a job that was done, or is dead, is put anew
+---@field group string|nil `limit_per_key` limits how many of its jobs run at once
+
+local put_options = { key = "any", data = "any", priority = "any", delay = "seconds",
+  again = "boolean", group = "string" }
+
+---@class septet.Queue
+---@field url string where it lies, without a password
+local Queue = {}
+
+local queue_meta = { __name = "septet.jobs.Queue", __metatable = false }
+
+local DRIVER = {} -- key of a queue's driver; nil once it is closed
+
+-- --- what goes in ---
+
+-- Returns a value as JSON, or nil.
+local function encoded(value, shown, what)
+  if value == nil then return nil end
+  local ok, text = core.try(json.encode, value)
+  if ok then return text end
+  failure.raise("data", shown, what .. " cannot be written as JSON", core.words(text))
+end
+
+local function check_key(key, shown)
+  if type(key) ~= "string" then
+    failure.raise("key", shown, ("a key is a string, not a %s"):format(type(key)))
+  end
+  if key == "" or #key > MAX_KEY then
+    failure.raise("key", shown, ("a key has 1 to %d bytes, not %d"):format(MAX_KEY, #key))
+  end
+end
+
+--- Returns a job as drivers take it. Raises Usage and JobsError.
+---@param given septet.JobOptions
+---@param shown string
+---@param what string name of the function, for messages
+function queue.job(given, shown, what)
+  local job = args.options(given, put_options, what)
+  check_key(job.key, shown)
+  if job.priority ~= nil and math.type(job.priority) ~= "integer" then
+    args.usage("bad option 'priority' to '%s' (integer expected, got %s)", what,
+      type(job.priority) == "number" and tostring(job.priority) or type(job.priority))
+  end
+  return { key = job.key, data = encoded(job.data, shown, "the job's data"),
+    priority = job.priority or 0, delay = job.delay or 0, again = job.again or false,
+    group = job.group }
+end
+
+local function driver_of(self)
+  local driver = rawget(self, DRIVER)
+  return driver or failure.raise("closed", self.url, "it is closed")
+end
+queue.driver = driver_of
+
+--- Adds a job. Returns true if its key is new, and false if it was seen before. On return, the job
+--- survives a crash. Raises JobsError.
+---@async
+---@param job septet.JobOptions
+---@return boolean
+function Queue:put(job)
+  local n = driver_of(self):put { queue.job(job, self.url, "put") }
+  return n == 1
+end
+
+--- Adds jobs, all or none. Returns the number of new ones. Raises JobsError.
+---@async
+---@param jobs septet.JobOptions[]
+---@return integer
+function Queue:put_many(jobs)
+  args.list(jobs, 1, "put_many")
+  local list = {}
+  for i, job in ipairs(jobs) do list[i] = queue.job(job, self.url, "put_many") end
+  return (driver_of(self):put(list))
+end
+
+-- --- running ---
+
+--- Calls fn(job) for each job, each in a task of its own, until there is none left.
+---@async
+---@param options septet.JobsRunOptions
+---@param fn async fun(job: septet.Job): any
+function Queue:run(options, fn)
+  return require("septet.jobs.run")(self, driver_of(self), options, fn)
+end
+
+-- --- what comes out ---
+
+local function decoded(text)
+  if text == nil then return nil end
+  return json.decode(text)
+end
+
+-- Returns an iterator over the rows of a driver's method, a page at a time.
+local function rows(self, method)
+  local list, i, cursor, more = {}, 0, nil, true
+  return function()
+    while i == #list do
+      if not more then return nil end
+      local driver = driver_of(self)
+      list, cursor = driver[method](driver, cursor, PAGE)
+      i, more = 0, cursor ~= nil
+    end
+    i = i + 1
+    return list[i]
+  end
+end
+
+--- Iterates over the keys and the results of the jobs that are done, in the order in which they
+--- ended.
+---@async
+---@return fun(): string, any
+function Queue:results()
+  local next_row = rows(self, "results")
+  return function()
+    local row = next_row()
+    if row then return row.key, decoded(row.result) end
+  end
+end
+
+--- Iterates over the dead jobs: tables with `key`, `data`, `error`, `traceback`, `attempts`,
+--- `history` and `at`.
+---@async
+---@return fun(): table
+function Queue:dead()
+  local next_row = rows(self, "dead")
+  return function()
+    local row = next_row()
+    if row then row.data = decoded(row.data) end
+    return row
+  end
+end
+
+--- Returns the numbers of jobs: `pending`, `waiting`, `delayed`, `leased`, `done` and `dead`; the
+--- age of the oldest pending one in seconds, `oldest`; and the jobs done in a second, `rate`.
+---@async
+---@return table
+function Queue:stats() return driver_of(self):stats() end
+
+-- --- by hand ---
+
+--- Makes a dead job pending again, or with "dead" all of them. Returns their number.
+---@async
+---@param key string
+---@return integer
+function Queue:retry(key)
+  args.string(key, 1, "retry")
+  return driver_of(self):retry(key ~= "dead" and key or nil)
+end
+
+--- Removes a job, whatever its state. Returns true if there was one.
+---@async
+---@param key string
+---@return boolean
+function Queue:remove(key)
+  args.string(key, 1, "remove")
+  return driver_of(self):remove(key)
+end
+
+--- Removes all jobs and results.
+---@async
+function Queue:clear() driver_of(self):clear() end
+
+--- Removes the jobs that have been done for so many seconds, with their results. Their keys may be
+--- put again. Returns their number.
+---@async
+---@param seconds number
+---@return integer
+function Queue:forget(seconds)
+  args.seconds(seconds, 1, "forget")
+  return driver_of(self):forget(seconds or 0)
+end
+
+--- Returns what is wrong with the queue, in words: an empty list if nothing is.
+---@async
+---@return string[]
+function Queue:check() return driver_of(self):check() end
+
+--- Closes the queue. A closed queue is left as it is.
+---@async
+function Queue:close()
+  local driver = rawget(self, DRIVER)
+  if not driver then return end
+  self[DRIVER] = nil
+  driver:close()
+end
+
+args.methods(Queue, "queue", { [queue_meta] = true })
+args.fields(Queue, "queue", "url")
+queue_meta.__index = Queue
+function queue_meta.__close(self) self:close() end
+function queue_meta.__tostring(self) return ("queue '%s'"):format(self.url) end
+
+--- Opens the queue that a URL, or a path, names.
+---@param text string
+---@param options table
+---@return septet.Queue
+function queue.open(text, options)
+  local place = target.parse(text)
+  local engine = require(ENGINES[place.engine])
+  options.owner = hash.random(12, "hex")
+  return setmetatable({ url = place.shown, [DRIVER] = engine.open(place, options) }, queue_meta)
+end
+
+return queue
