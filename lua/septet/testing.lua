@@ -30,6 +30,17 @@ function testing.busy(seconds)
   core.clock_jump(seconds or 0)
 end
 
+--- Sets the wall clock forward, or back by a negative number, as an administrator does.
+--- `task.now` and all waits go on unchanged.
+---@param seconds number
+function testing.step_wall_clock(seconds)
+  if type(seconds) ~= "number" or seconds ~= seconds then
+    args.usage("bad argument #1 to 'step_wall_clock' (seconds expected, got %s)",
+      type(seconds) == "number" and "nan" or type(seconds))
+  end
+  core.wall_step(seconds)
+end
+
 --- Sets whether the clock jumps by itself when no task can run (the default), or only by `advance`.
 ---@param on boolean
 ---@return boolean before

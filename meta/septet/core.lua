@@ -419,6 +419,17 @@ function core.clock_aside(on) end
 ---@return boolean before
 function core.clock_manual(on) end
 
+-- --- src/op/wall_clock.c ---
+
+--- Returns the seconds since 1970 on the wall clock, which may be set back. A virtual one begins
+--- with the year 2000.
+---@return number
+function core.wall() end
+
+--- Sets a virtual wall clock forward, or back. Its years are 1970 to 2099.
+---@param seconds number
+function core.wall_step(seconds) end
+
 -- --- src/op/join.c, src/op/completions.c, src/op/load.c ---
 
 --- Like task:await().

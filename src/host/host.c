@@ -93,8 +93,8 @@ static int open_core(lua_State *L)
     core->env.sched = &core->sched;
     core->env.loop = h->loop;
     spt_link_init(&core->env.resources);
-    core->env.is_virtual = h->config.clock != SEPTET_CLOCK_REAL;
-    core->env.manual = h->config.clock == SEPTET_CLOCK_MANUAL;
+    core->env.clock.is_virtual = h->config.clock != SEPTET_CLOCK_REAL;
+    core->env.clock.manual = h->config.clock == SEPTET_CLOCK_MANUAL;
     spt_ends_watch(L, h);
     h->core = core;
     spt_core_open(&core->sched, L, &world, h->config.trace_records);

@@ -67,7 +67,7 @@ static bool is_late(void *ud)
 {
     septet_host *h = ud;
     const struct spt_turn_budget *budget = spt_loop_budget(h->loop);
-    if (h->core->env.is_virtual)
+    if (h->core->env.clock.is_virtual)
         return spt_turn_budget_is_late(budget);
     return spt_host_sched(h)->now_ns >= budget->until_ns;
 }
@@ -80,7 +80,7 @@ static uint64_t next_instant(septet_host *h)
     if (h->step.more || over || h->deadlock.found || h->interrupt || h->inspection ||
         spt_driver_has_work(h->driver))
         return SPT_LOOP_NOW;
-    if (h->core->env.manual && s->counts.external == 0) /* the clock stands still */
+    if (h->core->env.clock.manual && s->counts.external == 0) /* the clock stands still */
         return SPT_NEVER;
     uint64_t timer_ns = spt_timer_next(&s->tree.timers), due_ns = spt_trace_due(&h->core->env);
     return timer_ns < due_ns ? timer_ns : due_ns;
@@ -93,9 +93,9 @@ static bool reach_deadline(septet_host *h)
     struct spt_sched *s = spt_host_sched(h);
     const struct spt_env *env = &h->core->env;
     uint64_t due_ns = spt_timer_next(&s->tree.timers);
-    if (!env->is_virtual || due_ns == SPT_NEVER)
+    if (!env->clock.is_virtual || due_ns == SPT_NEVER)
         return false;
-    if (!env->manual && spt_sched_idle(s) && !spt_luv_is_alive(&h->core->env))
+    if (!env->clock.manual && spt_sched_idle(s) && !spt_luv_is_alive(&h->core->env))
         spt_loop_clock_advance(h->loop, due_ns);
     return due_ns <= spt_sched_clock(s);
 }
@@ -116,8 +116,8 @@ static bool is_deadlocked(septet_host *h)
 {
     const struct spt_sched *s = spt_host_sched(h);
     const struct spt_env *env = &h->core->env;
-    bool clock_stopped =
-        env->is_virtual && (env->manual || spt_timer_next(&s->tree.timers) == SPT_NEVER);
+    bool clock_stopped = env->clock.is_virtual &&
+                         (env->clock.manual || spt_timer_next(&s->tree.timers) == SPT_NEVER);
     return (spt_sched_deadlocked(s) || (clock_stopped && spt_sched_idle(s))) &&
            !spt_luv_is_alive(&h->core->env);
 }
@@ -135,7 +135,7 @@ bool spt_run_is_due(septet_host *h)
 {
     const struct spt_sched *s = spt_host_sched(h);
     const struct spt_env *env = &h->core->env;
-    bool jumps = env->is_virtual && !env->manual && spt_sched_idle(s) &&
+    bool jumps = env->clock.is_virtual && !env->clock.manual && spt_sched_idle(s) &&
                  spt_timer_next(&s->tree.timers) != SPT_NEVER && !spt_luv_is_alive(&h->core->env);
     return h->step.more || spt_close_is_due(h) || h->interrupt || h->inspection || jumps ||
            !spt_list_is_empty(&s->queues.idle) || is_busy(h);
@@ -188,7 +188,7 @@ uint64_t spt_run_drain(void *ud)
     h->deadlock.found = h->running && !h->step.more && is_deadlocked(h);
     const struct spt_env *env = &h->core->env;
     spt_loop_clock_run(h->loop, s->counts.external > 0 ||
-                                    (env->is_virtual && spt_luv_is_alive(&h->core->env)));
+                                    (env->clock.is_virtual && spt_luv_is_alive(&h->core->env)));
     return next_instant(h);
 }
 
@@ -318,7 +318,7 @@ int septet_advance(septet_host *host, uint64_t ns)
     int rc = spt_run_check(host);
     if (rc != SEPTET_OK)
         return rc;
-    if (!host->core->env.is_virtual)
+    if (!host->core->env.clock.is_virtual)
         return SEPTET_EINVAL;
     uint64_t to_ns = spt_timer_instant(spt_loop_now(host->loop), ns);
     if (to_ns == SPT_NEVER)

@@ -30,6 +30,7 @@ static void (*const libraries[])(lua_State *L, struct spt_env *env) = {
     spt_open_channel,
     spt_open_channel_sender,
     spt_open_wait_idle,
+    spt_open_wall_clock,
     spt_open_future,
     spt_open_io,
     spt_open_io_open,

@@ -172,9 +172,9 @@ static void add_own_records(struct spt_trace_readers *readers)
     readers->sample_ns = now_ns + SAMPLE_EVERY_NS;
     uint32_t requests = env->driver ? spt_driver_requests(env->driver) : 0,
              running = env->driver ? spt_driver_running(env->driver) : 0;
-    uint64_t memory = env->is_virtual ? 0 /* equal runs have equal traces */
-                                      : (uint64_t)lua_gc(s->main, LUA_GCCOUNT) * 1024 +
-                                            (uint64_t)lua_gc(s->main, LUA_GCCOUNTB);
+    uint64_t memory = env->clock.is_virtual ? 0 /* equal runs have equal traces */
+                                            : (uint64_t)lua_gc(s->main, LUA_GCCOUNT) * 1024 +
+                                                  (uint64_t)lua_gc(s->main, LUA_GCCOUNTB);
     uint64_t idle_ns;
     bool idle = env->loop && spt_loop_idle(env->loop, &idle_ns);
     spt_trace_append(&s->trace, (struct spt_rec){.t = now_ns,
@@ -203,7 +203,7 @@ static bool wakes(struct spt_trace_readers *readers)
 
 uint64_t spt_trace_due(const struct spt_env *env)
 {
-    bool stands = env->is_virtual && env->sched->counts.external == 0;
+    bool stands = env->clock.is_virtual && env->sched->counts.external == 0;
     return env->trace_readers && !stands ? env->trace_readers->wake_ns : SPT_NEVER;
 }
 

@@ -2,9 +2,6 @@
 /* Gives the ring the highest level that a reader needs. */
 #include "lua/trace_readers.h"
 
-#include <time.h>
-
-#include "base/time.h"
 #include "core/error.h"
 #include "core/sched.h"
 #include "core/trace.h"
@@ -12,8 +9,7 @@
 #include "op/env.h"
 #include "op/gate.h"
 #include "op/io_error.h"
-
-#define VIRTUAL_START_S UINT64_C(946684800) /* 2000-01-01 00:00:00 UTC */
+#include "op/wall_clock.h"
 
 void spt_trace_readers_set_level(struct spt_trace_readers *readers)
 {
@@ -37,12 +33,7 @@ uint64_t spt_trace_readers_begin(struct spt_trace_readers *readers)
 
 void spt_trace_readers_clock(struct spt_trace_readers *readers, uint64_t t)
 {
-    struct timespec now;
-    uint64_t unix_ns = VIRTUAL_START_S * SPT_NS_PER_SECOND + t;
-    if (!readers->env->is_virtual) {
-        clock_gettime(CLOCK_REALTIME, &now);
-        unix_ns = (uint64_t)now.tv_sec * SPT_NS_PER_SECOND + (uint64_t)now.tv_nsec;
-    }
+    uint64_t unix_ns = spt_wall_clock_at(readers->env, t);
     spt_trace_clock(&readers->env->sched->trace, t, unix_ns);
 }
 

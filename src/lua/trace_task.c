@@ -27,7 +27,7 @@ static int l_host(lua_State *L)
 {
     const struct spt_env *env = spt_env(L);
     lua_pushinteger(L, env->sched->counts.mains);
-    lua_pushboolean(L, env->is_virtual);
+    lua_pushboolean(L, env->clock.is_virtual);
     lua_pushinteger(L, getpid());
     return 3;
 }

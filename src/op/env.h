@@ -21,12 +21,17 @@ struct spt_loop;
 struct spt_trace_readers;
 struct spt_watcher;
 
+struct spt_env_clock {
+    bool is_virtual;      /* whether the clock is virtual */
+    bool manual;          /* if set, a virtual clock does not advance by itself */
+    int64_t wall_step_ns; /* what scripts have added to a virtual wall clock */
+};
+
 struct spt_env {
     struct spt_sched *sched;
-    struct spt_driver *driver;   /* NULL once the host has ended */
-    struct spt_loop *loop;       /* NULL once the host has ended */
-    bool is_virtual;             /* whether the clock is virtual */
-    bool manual;                 /* if set, a virtual clock does not advance by itself */
+    struct spt_driver *driver; /* NULL once the host has ended */
+    struct spt_loop *loop;     /* NULL once the host has ended */
+    struct spt_env_clock clock;
     const septet_config *config; /* the host's; NULL once the host has ended */
     unsigned *callbacks;         /* the host's: number of the embedder's callbacks that run */
     bool owns_state;             /* septet_new made the Lua state */

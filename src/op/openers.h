@@ -17,6 +17,7 @@ void spt_open_block_spawn(lua_State *L, struct spt_env *env);
 void spt_open_block_unwind(lua_State *L, struct spt_env *env);
 void spt_open_http(lua_State *L, struct spt_env *env);
 void spt_open_wait_idle(lua_State *L, struct spt_env *env);
+void spt_open_wall_clock(lua_State *L, struct spt_env *env);
 void spt_open_event(lua_State *L, struct spt_env *env);
 void spt_open_future(lua_State *L, struct spt_env *env);
 void spt_open_semaphore(lua_State *L, struct spt_env *env);

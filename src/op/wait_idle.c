@@ -78,7 +78,7 @@ static const septet_op_type idle_type = {
 static struct spt_loop *check_virtual(lua_State *L)
 {
     const struct spt_env *env = spt_env(L);
-    if (!env->is_virtual || !env->loop)
+    if (!env->clock.is_virtual || !env->loop)
         spt_error_usage(L, "the clock is the real one: run this with septet --virtual-time");
     return env->loop;
 }
@@ -129,8 +129,8 @@ static int l_manual(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
     check_virtual(L);
-    lua_pushboolean(L, env->manual);
-    env->manual = lua_toboolean(L, 1);
+    lua_pushboolean(L, env->clock.manual);
+    env->clock.manual = lua_toboolean(L, 1);
     return 1;
 }
 
@@ -142,7 +142,7 @@ static int l_aside(lua_State *L)
     struct spt_task *t = env->sched->current;
     if (!t)
         return spt_error_usage(L, "cannot wait here: not inside a task");
-    t->wait.aside = env->is_virtual && lua_toboolean(L, 1);
+    t->wait.aside = env->clock.is_virtual && lua_toboolean(L, 1);
     return 0;
 }
 

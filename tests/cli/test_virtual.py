@@ -225,7 +225,12 @@ class Virtual(harness.Case):
         )
 
     def test_the_real_clock_is_not_moved(self):
-        for code in "testing.advance(1)", "testing.busy(1)", "testing.autojump(false)":
+        for code in (
+            "testing.advance(1)",
+            "testing.busy(1)",
+            "testing.autojump(false)",
+            "testing.step_wall_clock(1)",
+        ):
             self.check(
                 self.lua(code),
                 1,

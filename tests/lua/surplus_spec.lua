@@ -47,7 +47,8 @@ local TAKES = {
     blake2b = 2, blake2s = 2 },
   trace = { hooks = 1, subscribe = 2, record = 2, mark = 2, count = 2, lines = 2, export = 4,
     otlp = 1, ps = 1, histogram = 1 },
-  testing = { serve = 2, advance = 1, wait_all_blocked = 0, busy = 1, autojump = 1, sequencer = 0 },
+  testing = { serve = 2, advance = 1, wait_all_blocked = 0, busy = 1, autojump = 1, sequencer = 0,
+    step_wall_clock = 1 },
 }
 local MODULES = {}
 for name in pairs(TAKES) do MODULES[name] = require("septet." .. name) end
