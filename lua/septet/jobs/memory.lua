@@ -85,7 +85,7 @@ end
 
 local function view(job)
   return { key = job.key, data = job.data, attempt = job.attempts + 1, priority = job.priority,
-    put_at = job.put_at, group = job.group }
+    put_at = job.put_at, group = job.group, history_n = job.history and #job.history or 0 }
 end
 
 -- Leases pending jobs until there are n in the list.
@@ -157,6 +157,8 @@ function Driver:enter(list, limit)
     local job = store.jobs[asked.key]
     if not job or job.token ~= asked.token then
       answers[i] = "lost"
+    elseif job.group then
+      answers[i] = true
     elseif states.group_of(store, asked.group).leased < limit then
       job.group = asked.group
       local group = states.group_of(store, job.group)
@@ -174,10 +176,10 @@ end
 
 -- --- the end of a job ---
 
-local function keep_result(store, job, result)
+local function keep_result(store, job, result, at)
   if job.ended then store.results[job.ended] = nil end
   store.last_result = store.last_result + 1
-  job.ended, job.result = store.last_result, result
+  job.ended, job.result, job.result_at = store.last_result, result, at
   store.results[job.ended] = job
 end
 
@@ -199,7 +201,7 @@ local function apply(store, job, ending, wall)
     elseif how == "dead" then
       states.bury(store, job, wall, ending.error, ending.traceback)
     else
-      if how == "done" then keep_result(store, job, ending.result) end
+      if how == "done" then keep_result(store, job, ending.result, wall) end
       job.data, job.history, job.ended_at = nil, nil, wall
       states.set_state(store, job, "done")
     end
@@ -240,9 +242,9 @@ local function rate_of(store, wall)
   local n, oldest = 0, wall
   for i = store.last_result, math.max(1, store.last_result - 1000), -1 do
     local job = store.results[i]
-    if job and job.ended_at then
-      if job.ended_at < wall - 60 then break end
-      n, oldest = n + 1, job.ended_at
+    if job then
+      if job.result_at < wall - 60 then break end
+      n, oldest = n + 1, job.result_at
     end
   end
   return n / math.max(1, wall - oldest)
@@ -270,7 +272,7 @@ end
 
 function Driver:results(after, n)
   return page(self.store.results, self.store.last_result, after or 0, n, function(job)
-    return { key = job.key, result = job.result, at = job.ended_at }
+    return { key = job.key, result = job.result, at = job.result_at }
   end)
 end
 
