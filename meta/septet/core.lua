@@ -265,6 +265,14 @@ function core.trace_mark(name, value) end
 ---@param value number
 function core.trace_count(name, value) end
 
+--- Records a step of a job, without checking what it is given.
+---@param step integer an enum spt_job_step
+---@param queue string
+---@param key string|nil
+---@param number integer the attempt; of a put, the number of new jobs
+---@param seconds number in the queue, or at work; of a put, the number of all jobs
+function core.trace_job(step, queue, key, number, seconds) end
+
 -- --- src/lua/json.c, src/lua/json_encode.c, src/lua/text.c, src/lua/hash.c, src/lua/encoding.c,
 -- src/lua/csv.c, src/lua/csv_line.c ---
 

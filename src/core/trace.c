@@ -435,7 +435,8 @@ void spt_trace_strings(const struct spt_event *event, void (*string)(void *ud, u
         strings_of_xfer(&event->xfer, string, text, ud);
         break;
     case SPT_REC_SPAN:
-        string(ud, source(r->b));
+    case SPT_REC_JOB:
+        string(ud, r->kind == SPT_REC_JOB ? r->ref : source(r->b));
         text(ud, r->a);
         break;
     case SPT_REC_NAME:

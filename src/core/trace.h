@@ -42,6 +42,8 @@
  *   DEADLOCK  nothing can wake the tasks; a: their number. There is one for each task of a circle,
  *           with ref: the next task, and sub: 1 for the first; or one with task: 0.
  *           Of a long circle only the first ones, the last of which has ref: 0
+ *   JOB     a step of a job of a queue; ref: interned name of the queue; sub: enum spt_job_step; a:
+ *           at level 2, text: its key, of a PUT of one job, too; b: spt_trace_step()
  *   MORE    a further unit of the record before it, which counts them in `extra`: a reader that
  *           fell behind finds the next whole record by skipping these */
 #define SPT_REC_MAP(XX)                                                                            \
@@ -66,7 +68,8 @@
     XX(BODY, "body")                                                                               \
     XX(UNSEEN, "unhandled")                                                                        \
     XX(MORE, "more")                                                                               \
-    XX(DEADLOCK, "deadlock")
+    XX(DEADLOCK, "deadlock")                                                                       \
+    XX(JOB, "job")
 
 enum spt_rec_kind {
 #define XX(name, word) SPT_REC_##name,
@@ -75,6 +78,28 @@ enum spt_rec_kind {
 };
 
 enum spt_left { SPT_LEFT_WAIT, SPT_LEFT_YIELD, SPT_LEFT_END };
+
+/* What happens to a job. PUT is a put of any number of jobs.
+ *   DROPPED  it ended without a result
+ *   RETRY    it failed, and will be tried again; DEAD: for the last time
+ *   BACK     it was given back, and the attempt does not count
+ *   LOST     another has its lease */
+#define SPT_JOB_STEP_MAP(XX)                                                                       \
+    XX(PUT, "put")                                                                                 \
+    XX(TAKEN, "taken")                                                                             \
+    XX(DONE, "done")                                                                               \
+    XX(DROPPED, "dropped")                                                                         \
+    XX(RETRY, "retry")                                                                             \
+    XX(DEAD, "dead")                                                                               \
+    XX(BACK, "back")                                                                               \
+    XX(LOST, "lost")
+
+enum spt_job_step {
+#define XX(name, word) SPT_JOB_##name,
+    SPT_JOB_STEP_MAP(XX)
+#undef XX
+        SPT_JOB_STEPS
+};
 
 struct spt_rec {
     uint64_t t;     /* ns on the host's clock */
@@ -91,6 +116,15 @@ struct spt_rec {
 static inline uint64_t spt_trace_place(uint32_t source, int line)
 {
     return (uint64_t)source << 32 | (uint32_t)(line > 0 ? line : 0);
+}
+
+/* Returns the numbers of a step in 64 bits, each cut to what fits. Of a PUT: the jobs that were
+ * new, and all that were given. Of others: the attempt, and microseconds; of TAKEN those that the
+ * job was in the queue, and of an end those that it ran. */
+static inline uint64_t spt_trace_step(uint64_t number, uint64_t us)
+{
+    const uint64_t most = UINT64_C(0xffffff), most_us = UINT64_C(0xffffffffff);
+    return (number < most ? number : most) << 40 | (us < most_us ? us : most_us);
 }
 
 /* Durations of the phases of an HTTP attempt, in microseconds; -1 for those that did not take

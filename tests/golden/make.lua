@@ -23,6 +23,7 @@ local function words_of(header, macro)
 end
 
 local KINDS = words_of("core/trace.h", "SPT_REC_MAP")
+local STEPS = words_of("core/trace.h", "SPT_JOB_STEP_MAP")
 local PHASES = words_of("http/phase.h", "SPT_PHASE_MAP")
 PHASES.admitted = 0
 local LEFT = { wait = 0, yield = 1, ["end"] = 2 }
@@ -106,6 +107,13 @@ end
 
 function encode.mark(e)
   put(e, "mark", { a = text_of(e.name), sub = bit(e.value), b = e.value and double(e.value) })
+end
+
+function encode.job(e)
+  local number, rest = e.attempt, us(e.seconds)
+  if e.step == "put" then number, rest = e.new, e.count end
+  put(e, "job", { ref = string_of(e.queue), sub = STEPS[e.step], a = e.key and text_of(e.key),
+    b = number << 40 | rest })
 end
 
 function encode.sample(e)
@@ -209,6 +217,12 @@ add(0.1183, "span_begin", 2, { ref = 1, name = "parse", at = "work/crawl.lua:11"
 add(0.1184, "span_begin", 2, { ref = 2, name = "links", at = "work/crawl.lua:12" })
 add(0.1186, "mark", 2, { name = "found", value = 12 })
 add(0.1186, "count", 2, { name = "pages", value = 1 })
+add(0.1187, "job", 2, { queue = "crawl.db", step = "taken", key = "http://a.test/jobs?q=<b>",
+  attempt = 2, seconds = 3.5 })
+add(0.1188, "job", 2, { queue = "crawl.db", step = "put", count = 30, new = 7 })
+add(0.1189, "job", 2, { queue = "crawl.db", step = "done", key = "http://a.test/jobs?q=<b>",
+  attempt = 2, seconds = 0.0125 })
+add(0.1189, "job", 2, { queue = "crawl.db", step = "dead", attempt = 5, seconds = 0.25 })
 add(0.1190, "span_end", 2, { ref = 2, failed = false })
 add(0.2690, "span_end", 2, { ref = 1, failed = true })
 add(0.1182, "run", 2, { duration = 0.1509, left = "end" })

@@ -21,6 +21,7 @@ local UNKNOWN = "?"
 local left = { [0] = "wait", "yield", "end" }
 local outcomes = { [4] = "ok", [5] = "error", [6] = "cancelled" }
 local phases = { [0] = "admitted", "dns", "connect", "tls", "send", "wait", "receive" }
+local steps = { [0] = "put", "taken", "done", "dropped", "retry", "dead", "back", "lost" }
 
 -- Returns "file:line" for a packed place, or nil for none. `strings` are those of a block, by their
 -- numbers; its field `places` keeps what this function has returned.
@@ -171,11 +172,23 @@ function make.deadlock(time, task, ref, sub, a)
   return { kind = "deadlock", time = time, task = task, ref = ref, first = sub == 1, live = a }
 end
 
+function make.job(time, task, ref, sub, a, b, strings, texts)
+  local event = { kind = "job", time = time, task = task, step = steps[sub] or UNKNOWN,
+    queue = strings[ref] or UNKNOWN, key = text(texts, a) }
+  local number, rest = b >> 40, b & 0xffffffffff
+  if sub == 0 then
+    event.new, event.count = number, rest
+  else
+    event.attempt, event.seconds = number, rest / US
+  end
+  return event
+end
+
 -- The same by number, from 0 on, as in SPT_REC_MAP.
 local by_number = { [0] = make.spawn, make.wait, make.ready, make.run, make.cancel, make["end"],
   make.xfer, make.name, make.hog, make.stuck, make.span_begin, make.span_end, make.mark, make.count,
   make.sample, make.clock, make.phase, make.head, make.body,
-  make.unhandled, nil, make.deadlock }
+  make.unhandled, nil, make.deadlock, make.job }
 
 -- Returns the strings and the texts of a block, by their numbers; nil if they are damaged.
 local function read_strings(bytes, at, stop, count)

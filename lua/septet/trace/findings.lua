@@ -103,6 +103,25 @@ finder("statuses", function(t)
       listed(w.statuses)) }
 end)
 
+finder("jobs", function(t)
+  local dead, lost, worst = 0, 0, nil
+  for _, row in ipairs(t.jobs) do
+    dead, lost = dead + row.dead, lost + row.lost
+    if row.dead + row.lost > 0 then worst = worst or row end
+  end
+  if not worst then return end
+  local pieces = {}
+  if dead > 0 then
+    pieces[1] = ("%s dead"):format(dead == 1 and "1 job is" or words.number(dead, "job") .. " are")
+  end
+  if lost > 0 then
+    pieces[#pieces + 1] = ("the lease of %s was lost"):format(words.number(lost, "job"))
+  end
+  return { severity = "warning", count = dead + lost,
+    text = ("%s, of the queue %s"):format(table.concat(pieces, ", "),
+      words.cut(terminal.escape(worst.name), 40)) }
+end)
+
 finder("hog", function(t)
   local worst = t.hogs[1]
   if not worst then return end

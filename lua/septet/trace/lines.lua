@@ -101,6 +101,16 @@ function words.count(e)
   return "count", with_value(e)
 end
 
+-- A put, or what became of a job.
+function words.job(e)
+  local subject = (e.queue or "?") .. (e.key and "  " .. e.key or "")
+  if e.step == "put" then
+    return "put", ("%s  %d new of %d"):format(subject, e.new or 0, e.count or 0)
+  end
+  return e.step or "?", ("%s  attempt %d, %s %s ms"):format(subject, e.attempt or 0,
+    e.step == "taken" and "queued for" or "ran for", ms(e.seconds))
+end
+
 function words.hog(e)
   return "hog", with_place(("ran for %s ms without waiting"):format(ms(e.duration)), e.at)
 end
@@ -128,7 +138,7 @@ end
 -- The words of a filter that are kinds of lines, with the kinds of events.
 local kinds = {
   spawn = "spawn", wait = "wait", cancel = "cancel", request = "xfer", span = "span_end",
-  mark = "mark", count = "count", hog = "hog", stuck = "stuck", deadlock = "deadlock",
+  mark = "mark", count = "count", job = "job", hog = "hog", stuck = "stuck", deadlock = "deadlock",
   unhandled = "unhandled",
   lost = "lost", ["end"] = "end",
 }
@@ -141,7 +151,7 @@ end
 -- Returns true if no task or URL was asked for, or this one.
 local function is_subject(filter, e, label)
   if #filter.subjects == 0 then return true end
-  local url = e.kind == "xfer" and e.url or e.kind == "wait" and e.what or ""
+  local url = e.kind == "xfer" and e.url or e.kind == "wait" and e.what or e.key or ""
   for _, word in ipairs(filter.subjects) do
     local id = word:match "^#(%d+)$"
     if id and tonumber(id) == e.task then return true end

@@ -12,7 +12,7 @@
 -- m.tasks: in the order of their spawns; m.task[id]: the last task with that id
 -- m.requests (attempts), m.runs, m.spans: by start
 -- m.marks, m.counters ({ name, points = { { time, value } } }), m.samples, m.hogs, m.stuck,
--- m.deadlocks
+-- m.deadlocks, m.jobs: the steps of jobs, each of which is also a mark
 -- m.lanes: rows of tasks, the peak of live tasks; m.rows: with those of m.apart, the requests and
 --   spans, by start, that do not fit into the row of their task
 -- m.unix(time): nanoseconds since 1970
@@ -151,7 +151,7 @@ local metatable = { __index = methods }
 function model.new(meta)
   return setmetatable({
     meta = meta or {}, tasks = {}, task = {}, requests = {}, runs = {}, spans = {}, marks = {},
-    counters = {}, samples = {}, hogs = {}, stuck = {}, deadlocks = {},
+    counters = {}, samples = {}, hogs = {}, stuck = {}, deadlocks = {}, jobs = {},
     lost = 0,
     records = 0, till = 0,
     -- until it is finished:

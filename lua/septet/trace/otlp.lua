@@ -146,8 +146,9 @@ local function mark_events(context, marks)
     if i > otlp.MAX_EVENTS then return words, #marks - otlp.MAX_EVENTS + (marks.more or 0) end
     local value = ""
     if mark.value then
-      value = (',"attributes":[{"key":"septet.value","value":{"doubleValue":%s}}]'):format(
-        metrics.double(mark.value))
+      value = (',"attributes":[{"key":"septet.value","value":{%s}}]'):format(
+        type(mark.value) == "string" and '"stringValue":' .. quote(mark.value)
+          or '"doubleValue":' .. metrics.double(mark.value))
     end
     words[i] = event_json(context.unix(mark.time), mark.name, value)
   end

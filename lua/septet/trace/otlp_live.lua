@@ -2,6 +2,7 @@
 -- Spans for OpenTelemetry while a trace goes on. Each is given away once it has ended, and what is
 -- kept is what is live.
 local core = require "septet.core"
+local job_steps = require "septet.trace.job_steps"
 local otlp = require "septet.trace.otlp"
 local requests = require "septet.trace.model.requests"
 
@@ -110,18 +111,22 @@ function on.span_end(self, e, time)
   end
 end
 
-function on.mark(self, e, time)
+local function add_mark(self, e, time, name, value)
   local task = self.tasks[e.task]
   if not task then return end
   local owner = task.spans[#task.spans] or task
   local marks = owner.marks or {}
   owner.marks = marks
   if #marks < otlp.MAX_EVENTS then
-    marks[#marks + 1] = { time = time, name = e.name or "?", value = e.value }
+    marks[#marks + 1] = { time = time, name = name or "?", value = value }
   else
     marks.more = (marks.more or 0) + 1
   end
 end
+
+function on.mark(self, e, time) add_mark(self, e, time, e.name, e.value) end
+
+function on.job(self, e, time) add_mark(self, e, time, job_steps.mark(e)) end
 
 function on.xfer(self, e, time)
   e.start, e.finish = time, time + (e.total or 0)

@@ -3,6 +3,7 @@
 local summary_json = {}
 
 local findings = require "septet.trace.findings"
+local job_steps = require "septet.trace.job_steps"
 local json_text = require "septet.trace.json_text"
 local totals = require "septet.trace.totals"
 
@@ -111,6 +112,13 @@ local function json_wait(wait)
     "open", wait.open }
 end
 
+local function json_jobs(row)
+  return { "queue", row.name, "put", row.put, "new", row.new, "taken", row.taken, "done", row.done,
+    "dropped", row.dropped, "failed", row.failed, "retried", row.retried, "dead", row.dead,
+    "back", row.back, "lost", row.lost, "waited", json_latency(row.waited),
+    "ran", json_latency(row.ran) }
+end
+
 local function json_finding(finding)
   return { "kind", finding.kind, "severity", finding.severity, "text", finding.text,
     "count", finding.count, "task", finding.task and finding.task.id or NULL,
@@ -132,6 +140,7 @@ function summary_json.write(t, write, script, cost)
       "turns", t.resumes, "busy", t.busy, "sched", t.sched },
     "lines", json_list(totals.by_total(t.lines), json_line),
     "waits", json_list(totals.by_total(t.waits), json_wait),
+    "jobs", json_list(job_steps.by_steps(t.jobs), json_jobs),
     "idle", t.idle or NULL,
     "findings", json_list(findings.from(t), json_finding),
     "trace", { "records", t.records or NULL, "lost", t.lost,

@@ -3,6 +3,7 @@
 local summary_text = {}
 
 local findings = require "septet.trace.findings"
+local job_steps = require "septet.trace.job_steps"
 local layout = require "septet.trace.layout"
 local terminal = require "septet.trace.terminal"
 local totals = require "septet.trace.totals"
@@ -131,13 +132,30 @@ local host_columns = {
   { "received", function(h) return h.bytes > 0 and words.size(h.bytes) or "0" end },
 }
 
+local function p50_of(h) return h:count() > 0 and words.duration(h:percentile(50)) or "0" end
+
+-- The columns of queues, likewise.
+local job_columns = {
+  { "put", function(q) return words.count(q.put) end, needed = true },
+  { "new", function(q) return words.count(q.new) end, needed = true },
+  { "taken", function(q) return words.count(q.taken) end },
+  { "done", function(q) return words.count(q.done) end, needed = true },
+  { "dropped", function(q) return words.count(q.dropped) end },
+  { "failed", function(q) return words.count(q.failed) end, needed = true },
+  { "dead", function(q) return words.count(q.dead) end, needed = true },
+  { "lost", function(q) return words.count(q.lost) end, needed = true },
+  { "back", function(q) return words.count(q.back) end },
+  { "queued p50", function(q) return p50_of(q.waited) end },
+  { "ran p50", function(q) return p50_of(q.ran) end, needed = true },
+}
+
 -- Returns the columns that are not empty: { width, needed, the cells with the title first }.
-local function filled_columns(list)
+local function filled_columns(all, list)
   local columns = {}
-  for _, column in ipairs(host_columns) do
+  for _, column in ipairs(all) do
     local cells, width, filled = { column[1] }, words.width(column[1]), false
-    for i, host in ipairs(list) do
-      cells[i + 1] = column[2](host)
+    for i, row in ipairs(list) do
+      cells[i + 1] = column[2](row)
       width = math.max(width, words.width(cells[i + 1]))
       filled = filled or cells[i + 1] ~= "0"
     end
@@ -159,15 +177,16 @@ local function fit(columns, wanted)
   return math.max(room, 12)
 end
 
-local function write_hosts(t, write)
-  local all = totals.hosts_by_attempts(t)
+-- Writes the first rows of a table that begins with names: of hosts or of queues.
+local function write_named(write, title, all, all_columns)
   if #all == 0 then return end
-  local list, names, wanted = table.move(all, 1, math.min(#all, HOSTS_MAX), 1, {}), { "host" }, 4
-  for i, host in ipairs(list) do
-    names[i + 1] = words.cut(terminal.escape(host.name), 32)
+  local list, names = table.move(all, 1, math.min(#all, HOSTS_MAX), 1, {}), { title }
+  local wanted = words.width(title)
+  for i, row in ipairs(list) do
+    names[i + 1] = words.cut(terminal.escape(row.name), 32)
     wanted = math.max(wanted, words.width(names[i + 1]))
   end
-  local columns = filled_columns(list)
+  local columns = filled_columns(all_columns, list)
   local width, rows = fit(columns, wanted), {}
   for i, name in ipairs(names) do
     rows[i] = { words.cut(name, width) }
@@ -176,7 +195,7 @@ local function write_hosts(t, write)
   write "\n"
   layout.table(write, rows)
   if #all > #list then
-    write(("  … %s\n"):format(words.number(#all - #list, "more host")))
+    write(("  … %s\n"):format(words.number(#all - #list, "more " .. title)))
   end
 end
 
@@ -269,12 +288,12 @@ end
 
 --- Writes it. `cost` is the estimate of tracing's own time in seconds, nil if it is not known.
 function summary_text.write(t, write, cost)
-  if t.tasks.count == 0 and t.requests.count + t.requests.open == 0 then
+  if t.tasks.count == 0 and t.requests.count + t.requests.open == 0 and #t.jobs == 0 then
     write "nothing ran\n"
     return
   end
   if t.requests.count + t.requests.open == 0 and t.tasks.count < 2 and #t.waits == 0
-    and t.lost == 0 then
+    and #t.jobs == 0 and t.lost == 0 then
     write(("1 task in %s, no requests\n"):format(words.duration(t.till - t.from)))
     write_findings(t, write)
     return
@@ -283,10 +302,11 @@ function summary_text.write(t, write, cost)
     write_requests(t, write)
     write_latency(t, write)
     write_connections(t, write)
-    write_hosts(t, write)
+    write_named(write, "host", totals.hosts_by_attempts(t), host_columns)
   else
     write(("no requests in %s\n"):format(words.duration(t.till - t.from)))
   end
+  write_named(write, "queue", job_steps.by_steps(t.jobs), job_columns)
   write_lines(t, write)
   write_waits(t, write)
   write_loop(t, write)

@@ -14,8 +14,10 @@
 -- phases: by name { sum, count }; connections: fresh, reused; protocols: by number
 -- hosts, lines, waits: by name; each also has an order of first use: hosts[1..n] and so on
 -- tasks: count, ok, error, cancelled, open
+-- jobs: rows of job_steps.lua
 -- hogs, stuck, cycles, unhandled, mains (that failed): count and the first or worst of them
 local histogram = require "septet.stats.histogram"
+local job_steps = require "septet.trace.job_steps"
 local url_parts = require "septet.trace.url_parts"
 
 local count_in = histogram.add
@@ -192,6 +194,8 @@ function methods:open_request(seconds, url)
   count_in(host.response, seconds, 1)
 end
 
+function methods:job(e) job_steps.add(self.jobs, e) end
+
 function methods:waited(kind, seconds, open)
   add_to(row_of(self.waits, kind, new_sum), seconds, open)
 end
@@ -334,7 +338,8 @@ function totals.new()
       codes = {} },
     latency = { response = histogram.new(), service = histogram.new(), queue = histogram.new() },
     phase_sums = phase_sums, connections = { fresh = 0, reused = 0 }, protocols = {},
-    hosts = {}, lines = {}, waits = {}, tasks = { count = 0, ok = 0, error = 0, cancelled = 0,
+    hosts = {}, lines = {}, waits = {}, jobs = {},
+    tasks = { count = 0, ok = 0, error = 0, cancelled = 0,
       open = 0 },
     hogs = { count = 0 }, stuck = { count = 0 }, cycles = { count = 0 }, unhandled = { count = 0 },
     mains = { count = 0 }, pending = {}, pending_before = {}, pending_count = 0,

@@ -145,6 +145,8 @@ function on.deadlock(self, e)
     e.ref, e.first, e.live)
 end
 
+function on.job(self, e) self.totals:job(e) end
+
 function on.sample(self, e) self.totals:sampled(e) end
 
 -- The end of what is live may be among the records that are lost: it is not counted as open.

@@ -89,6 +89,7 @@ local function totals_of_model(model)
     if hog.at and hog.task then self:placed(hog.task.id, hog.duration, hog.at) end
   end
   add_open_requests(self, model)
+  for _, e in ipairs(model.jobs) do self:job(e) end
   for _, e in ipairs(model.stuck) do self:ignores_cancel(e.task or { id = 0 }) end
   for _, e in ipairs(model.deadlocks) do self:deadlocked(e.task, e.ref, e.first, e.live) end
   for _, e in ipairs(model.samples) do self:sampled(e) end

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The part of the model about what scripts record: spans, marks and counters.
+-- The part of the model about what scripts record: spans, marks and counters; and jobs.
+local job_steps = require "septet.trace.job_steps"
 local tasks = require "septet.trace.model.tasks"
 
 local max = math.max
@@ -36,10 +37,17 @@ function on.span_end(m, e, time)
   end
 end
 
-function on.mark(m, e, time)
+local function add_mark(m, e, time, name, value)
   local state = m.live[e.task]
-  m.marks[#m.marks + 1] = { task = m.task[e.task], time = time, name = e.name or "?",
-    value = e.value, at = e.at, span = state and state.spans[#state.spans] }
+  m.marks[#m.marks + 1] = { task = m.task[e.task], time = time, name = name or "?", value = value,
+    at = e.at, span = state and state.spans[#state.spans] }
+end
+
+function on.mark(m, e, time) add_mark(m, e, time, e.name, e.value) end
+
+function on.job(m, e, time)
+  m.jobs[#m.jobs + 1] = e
+  add_mark(m, e, time, job_steps.mark(e))
 end
 
 function on.count(m, e, time)

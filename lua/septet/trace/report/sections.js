@@ -123,6 +123,19 @@ function fillHosts() {
   ], stats.hosts);
 }
 
+function fillJobs() {
+  $("jobs-section").hidden = stats.jobs.length === 0;
+  if (stats.jobs.length === 0) return;
+  const number = (name) => ({ name, of: (row) => count(row[name]) });
+  const duration = (name, key) => ({ name, of: (row) => (row[key] === undefined ? ""
+    : time(row[key])) });
+  fillTable($("jobs"), "What this process did with jobs of queues.", [
+    { name: "queue", left: true, of: (row) => row.name },
+    ...["put", "new", "taken", "done", "dropped", "failed", "dead", "back", "lost"].map(number),
+    duration("queued p50", "waited"), duration("ran p50", "p50"), duration("ran p99", "p99"),
+  ], stats.jobs);
+}
+
 function fillErrors() {
   if (stats.errors.length === 0) {
     $("errors").parentNode.replaceChildren(make("p", { id: "errors" }, "None."));
@@ -255,6 +268,7 @@ function fillPage() {
     make("div", {}, make("dt", {}, label), make("dd", {}, value))));
   fillLatency();
   fillHosts();
+  fillJobs();
   fillErrors();
   $("sampled").hidden = !data.sampled;
   $("sampled").textContent = `The trace has ${count(data.spans_of_trace)} spans. The lanes, the `

@@ -3,6 +3,7 @@
 -- and what failed. Times are whole microseconds.
 local stats = {}
 
+local job_steps = require "septet.trace.job_steps"
 local text = require "septet.trace.report.text"
 
 local us = text.microseconds
@@ -212,6 +213,26 @@ local function errors_of(m)
   return errors
 end
 
+-- --- jobs ---
+
+-- Returns a share of what a histogram counts, in microseconds; nil of nothing.
+local function share_of(h, p)
+  return h:count() > 0 and us(h:percentile(p)) or nil
+end
+
+local function jobs_of(m)
+  local rows, queues = {}, {}
+  for _, e in ipairs(m.jobs) do job_steps.add(rows, e) end
+  for i, row in ipairs(job_steps.by_steps(rows)) do
+    if i > HOSTS then break end
+    queues[i] = { name = row.name, put = row.put, new = row.new, taken = row.taken, done = row.done,
+      dropped = row.dropped, failed = row.failed, dead = row.dead, back = row.back,
+      lost = row.lost, waited = share_of(row.waited, 50), p50 = share_of(row.ran, 50),
+      p99 = share_of(row.ran, 99) }
+  end
+  return queues
+end
+
 -- --- the whole ---
 
 local function count_tasks(m)
@@ -241,7 +262,7 @@ function stats.of(m)
     busy = us(busy),
     longest_run = longest and us(longest.duration) or 0,
     peak_tasks = peak_of(m.tasks), peak_requests = peak_of(m.requests),
-    latency = latency(m, whole), errors = errors_of(m),
+    latency = latency(m, whole), errors = errors_of(m), jobs = jobs_of(m),
   }
   result.hosts, result.more_hosts = hosts_of(m)
   return result
