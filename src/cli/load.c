@@ -61,3 +61,43 @@ int load_module(lua_State *L)
     lua_pushstring(L, equals != NULL ? equals + 1 : spec);
     return 3;
 }
+
+/* --- commands --- */
+
+void load_private(lua_State *L, const char *module, const char *name)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, "septet.require");
+    lua_pushstring(L, module);
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, name);
+    lua_remove(L, -2);
+}
+
+static int command_done(lua_State *L, int status, lua_KContext context)
+{
+    int *result = lua_touserdata(L, 1);
+    *result = (int)lua_tointeger(L, -1);
+    return 0;
+}
+
+/* The task function of a command. Called with the place of its status, the Lua function and the
+ * words of the command line. */
+static int l_command(lua_State *L)
+{
+    lua_callk(L, lua_gettop(L) - 2, 1, 0, command_done);
+    return command_done(L, LUA_OK, 0);
+}
+
+int load_command(lua_State *L)
+{
+    const struct command *command = lua_touserdata(L, 1);
+    int n = 3;
+    lua_pushcfunction(L, l_command);
+    lua_pushlightuserdata(L, command->status);
+    load_private(L, command->module, "run");
+    for (char **word = command->argv; *word != NULL; word++, n++) {
+        luaL_checkstack(L, 1, "too many arguments");
+        lua_pushstring(L, *word);
+    }
+    return n;
+}

@@ -25,4 +25,16 @@ int load_script(lua_State *L);
 /* Loads an option -l. Called with MOD or G=MOD. */
 int load_module(lua_State *L);
 
+struct command {
+    const char *module; /* a private module: its function `run` gets the words */
+    char **argv;        /* the words behind the name of the command, up to a NULL */
+    int *status;        /* where its exit status is to be written */
+};
+
+/* Loads a command. Called with a struct command. */
+int load_command(lua_State *L);
+
+/* Pushes a function of a private module, which only the modules' own `require` finds. */
+void load_private(lua_State *L, const char *module, const char *name);
+
 #endif

@@ -296,9 +296,9 @@ static void run_options(struct cli *cli)
 static void run_script(struct cli *cli)
 {
     int script = cli->options.script;
-    if (cli->options.is_command) {
-        struct trace_command command = {.argv = cli->argv + 1, .status = &cli->status};
-        run_task(cli, cli->argv[1], trace_load_command, &command);
+    if (cli->options.command != NULL) {
+        struct command command = {cli->options.command, cli->argv + 2, &cli->status};
+        run_task(cli, cli->argv[1], load_command, &command);
     } else if (options_run_stdin(&cli->options, cli->argc)) {
         run_task(cli, "main", load_file, NULL);
     } else if (script < cli->argc) {
@@ -337,7 +337,7 @@ static void run_in_host(struct cli *cli)
 {
     if (!call(cli, l_prepare, cli) || cli->options.only_text || !start_traces(cli))
         return;
-    if (!cli->options.ignore_env && !cli->options.is_command)
+    if (!cli->options.ignore_env && cli->options.command == NULL)
         run_init(cli);
     run_options(cli);
     run_script(cli);
@@ -382,7 +382,7 @@ static void run_in_state(struct cli *cli)
         config.quirks = getenv("SEPTET_QUIRKS");
     }
     /* Scripts advance a virtual clock as they like, and next to a command no other task waits. */
-    if ((cli->options.virtual_time && !wants_warnings(cli)) || cli->options.is_command)
+    if ((cli->options.virtual_time && !wants_warnings(cli)) || cli->options.command != NULL)
         config.slow_ms = 0;
     cli->host = septet_new(&config, &result);
     if (cli->host == NULL) {

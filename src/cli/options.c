@@ -9,9 +9,11 @@
 
 static const char usage_line[] = "usage: septet [options] [script [args]]\n";
 
-/* The commands: first words that are no script. Each is a private module septet.trace.command_NAME.
- * Its function `run` gets the other words. */
-static const char *const commands[] = {"trace"};
+/* The commands: first words that are no script. The function `run` of a private module gets the
+ * other words. */
+static const struct {
+    const char *name, *module;
+} commands[] = {{"jobs", "septet.jobs.command"}, {"trace", "septet.trace.command_trace"}};
 
 static const char help_text[] =
     "Runs a Lua script as a task: it may await timers, HTTP requests and other tasks.\n"
@@ -33,10 +35,10 @@ static const char help_text[] =
     "  --         end of the options\n"
     "  -          end of the options, and the script comes from stdin\n"
     "\n"
-    "septet trace FILE.trc --to FORMAT converts a recording; septet ps PID shows tasks.\n"
-    "Options run in their order, before the script. With no script, -e or -v, stdin is run.\n"
-    "Exit status: 0 done, 1 the script failed or could not be loaded, 2 bad usage,\n"
-    "4 every task waits and nothing can wake them, 130 interrupted, 143 terminated.\n";
+    "septet trace FILE.trc --to FORMAT converts a recording; septet ps PID shows tasks,\n"
+    "septet jobs URL a queue. Options run in their order, before the script. Without one,\n"
+    "-e or -v, stdin is run. Exit status: 0 done, 1 the script failed or was not loaded,\n"
+    "2 bad usage, 4 all tasks wait and nothing can wake them, 130 interrupted, 143 terminated.\n";
 
 int options_print_help(void)
 {
@@ -277,19 +279,20 @@ static int parse_option(struct options *options, char **argv, int *at)
     }
 }
 
-/* Returns true if the first word of the command line is a command. */
-static bool is_command(int argc, char **argv)
+/* Returns the module of the command that is the first word of the command line; NULL if that is
+ * none. */
+static const char *find_command(int argc, char **argv)
 {
     for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++)
-        if (strcmp(argv[1], commands[i]) == 0)
-            return true;
-    return false;
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].module;
+    return NULL;
 }
 
 int options_parse(struct options *options, int argc, char **argv)
 {
     int i = 1, status;
-    options->is_command = is_command(argc, argv);
+    options->command = find_command(argc, argv);
     for (; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
         if (strcmp(argv[i], "--") == 0)
             break;

@@ -26,12 +26,12 @@ struct output_options {
 };
 
 struct options {
-    bool has_stat;   /* -e */
-    bool ignore_env; /* -E */
-    int versions;    /* number of -v; 2 or more print features and workarounds, too */
-    bool only_text;  /* --help or --version: no script runs */
-    bool help;       /* --help */
-    bool is_command; /* argv[1] is a command, as "trace", instead of a script */
+    bool has_stat;       /* -e */
+    bool ignore_env;     /* -E */
+    int versions;        /* number of -v; 2 or more print features and workarounds, too */
+    bool only_text;      /* --help or --version: no script runs */
+    bool help;           /* --help */
+    const char *command; /* private module of the command that argv[1] names; NULL for a script */
     struct output_options outputs;
     bool virtual_time;
     unsigned long long shuffle; /* seed; 0 for the order of arrival */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The outputs of the trace that the command line asks for, and the command `septet trace`. The work
- * is done by a private Lua module, septet.trace.cli. */
+/* The outputs of the trace that the command line asks for. The work is done by a private Lua
+ * module, septet.trace.cli. */
 #ifndef SPT_CLI_TRACE_H
 #define SPT_CLI_TRACE_H
 
@@ -20,13 +20,5 @@ struct trace_start {
 /* Ends the outputs: writes what remains, and prints what fails. A further call does nothing. Runs
  * no task and needs no host. Returns false if something failed. */
 bool trace_finish(lua_State *L);
-
-/* Loads the task of a command. Called with a struct trace_command. */
-int trace_load_command(lua_State *L);
-
-struct trace_command {
-    char **argv; /* the words from the name of the command on, up to a NULL */
-    int *status; /* where its exit status is to be written */
-};
 
 #endif

@@ -61,12 +61,21 @@ local function unix(text, shown)
     queue = name_of(fields.queue, shown) }
 end
 
+-- Returns a URL as messages may show it: without a password, be it in the query.
+local function shown_of(text)
+  local shown = core.http_public(text):gsub("([?&;][^=&;]*=)[^&;]*", function(name)
+    local plain = name:match "^.(.*)="
+    return plain ~= "queue" and plain ~= "db" and name .. "REDACTED" or nil
+  end)
+  return core.escape(shown)
+end
+
 --- Returns { engine, shown, ... } for the URL, or the path, of a queue. Raises JobsError "url".
 ---@param text string
 ---@return table
 function target.parse(text)
-  local shown = core.escape(core.http_public(text))
   local scheme = text:match "^(%a[%w+.-]*):"
+  local shown = scheme and shown_of(text) or core.escape(core.http_public(text))
   if text == "" then bad(shown, "the path is empty") end
   if text:find("\0", 1, true) then bad(shown, "a NUL in the path") end
   if scheme == "memory" then

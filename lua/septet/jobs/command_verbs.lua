@@ -1,0 +1,198 @@
+-- SPDX-License-Identifier: MIT
+-- What the verbs of `septet jobs` do with a queue. Rows are read in batches, so that memory does
+-- not grow with the queue.
+local fs = require "septet.fs"
+local output = require "septet.jobs.command_output"
+local queue = require "septet.jobs.queue"
+local target = require "septet.jobs.target"
+local words = require "septet.trace.words"
+
+local verbs = {}
+
+local run = {} -- functions (queue, words, options) by verb, each of which returns the exit status
+
+local DONE, FAILED, USAGE = 0, 1, 2
+local BATCH <const> = 256    -- rows read at once
+local PATIENCE <const> = 10  -- seconds for which a fault of the engine is ridden out
+
+local escape, object, write = output.escape, output.object, output.write
+
+-- Returns { driver, shown, close } of a queue that exists.
+local function open(where)
+  local place = target.parse(where)
+  if place.engine == "memory" then
+    output.fail("queue '%s': only the process that has it sees what is in memory", place.shown)
+  end
+  if place.engine == "sqlite" and not fs.exists(place.path) then
+    output.fail("queue '%s': there is no such file", place.shown)
+  end
+  return queue.open(where, { patience = PATIENCE, sync = "full", existing = true })
+end
+
+-- Calls fn(row) for each row of a driver's reader.
+local function each(driver, name, fn)
+  local after
+  repeat
+    local rows
+    rows, after = driver[name](driver, after, BATCH)
+    for _, row in ipairs(rows) do fn(row) end
+  until not after
+end
+
+local function date(seconds)
+  return os.date("!%Y-%m-%d %H:%M:%S", seconds // 1 | 0) .. " UTC"
+end
+
+-- --- stats ---
+
+local states = { "pending", "waiting", "delayed", "leased", "done", "dead" }
+
+local function stats_as_json(stats)
+  local list = { n = 0 }
+  for _, name in ipairs { "pending", "waiting", "delayed", "leased", "done", "dead", "oldest",
+    "rate" } do
+    list[list.n + 1], list[list.n + 2] = name, stats[name]
+    list.n = list.n + 2
+  end
+  write(object(list), "\n")
+end
+
+local notes = {
+  pending = function(stats)
+    return stats.oldest and "the oldest for " .. words.duration(stats.oldest)
+  end,
+  waiting = function() return "for a place in their group" end,
+  done = function(stats)
+    if (stats.rate or 0) > 0 then return ("%.3g a second lately"):format(stats.rate) end
+  end,
+  dead = function(_, shown) return ("see septet jobs %s dead"):format(shown) end,
+}
+
+local function stats_as_text(stats, shown)
+  local width = 1
+  for _, name in ipairs(states) do width = math.max(width, #words.count(stats[name] or 0)) end
+  write(escape(shown), "\n")
+  for _, name in ipairs(states) do
+    local n = stats[name] or 0
+    local note = n > 0 and notes[name] and notes[name](stats, escape(shown))
+    local line = ("  %-8s %" .. width .. "s"):format(name, words.count(n))
+    write(line, note and "   " .. note or "", "\n")
+  end
+end
+
+function run.stats(q, _, options)
+  local stats = q.driver:stats()
+  if options.json then stats_as_json(stats) else stats_as_text(stats, q.shown) end
+  return DONE
+end
+
+-- --- results and the dead ---
+
+-- Returns what is JSON already, for a line.
+local function given(text) return { json = output.printable(text or "null") } end
+
+-- Returns the failures of a dead job, the first one first.
+local function history_of(row)
+  local list = {}
+  for i, failure in ipairs(row.history or {}) do
+    list[i] = object { n = 4, "at", failure.at, "error", failure.error }
+  end
+  return { json = "[" .. table.concat(list, ",") .. "]" }
+end
+
+function run.results(q)
+  each(q.driver, "results", function(row)
+    local key, bytes = output.key(row.key)
+    write(object { n = 8, "key", key, "key_base64", bytes,
+      "result", given(row.result), "at", row.at }, "\n")
+  end)
+  return DONE
+end
+
+local function indented(text, spaces)
+  return (text:gsub("[^\n]+", function(line) return spaces .. escape(line) end))
+end
+
+local function dead_as_text(row)
+  write(escape(row.key), "\n")
+  write(("  dead since %s, %s\n"):format(date(row.at),
+    words.number(row.attempts or 0, "attempt")))
+  write(indented(row.error or "?", "  "), "\n")
+  if row.traceback then write(indented(row.traceback, "    "), "\n") end
+end
+
+function run.dead(q, _, options)
+  each(q.driver, "dead", options.text and dead_as_text or function(row)
+    local key, bytes = output.key(row.key)
+    write(object { n = 16, "key", key, "key_base64", bytes, "data", given(row.data),
+      "error", row.error, "traceback", row.traceback, "attempts", row.attempts,
+      "history", history_of(row), "at", row.at }, "\n")
+  end)
+  return DONE
+end
+
+-- --- changes ---
+
+-- Calls fn(key) for each key. Returns the status: a key for which it returned nothing is named.
+local function for_keys(keys, fn, problem)
+  local status = DONE
+  for _, key in ipairs(keys) do
+    if not fn(key) then
+      output.complain("%s '%s'", problem, key)
+      status = FAILED
+    end
+  end
+  return status
+end
+
+function run.retry(q, keys, options)
+  if options.all then
+    write(words.number(q.driver:retry(nil), "job"), " pending again\n")
+    return DONE
+  end
+  return for_keys(keys, function(key) return q.driver:retry(key) > 0 end, "no dead job")
+end
+
+function run.remove(q, keys)
+  return for_keys(keys, function(key) return q.driver:remove(key) end, "no job")
+end
+
+function run.forget(q, ages)
+  write(words.number(q.driver:forget(ages[1]), "result"), " forgotten\n")
+  return DONE
+end
+
+function run.clear(q, _, options)
+  if not options.yes then
+    local stats, n = q.driver:stats(), 0
+    for _, name in ipairs(states) do n = n + (stats[name] or 0) end
+    output.complain("clear removes all %s of '%s'; if that is meant, add --yes",
+      words.number(n, "job"), q.shown)
+    return USAGE
+  end
+  q.driver:clear()
+  return DONE
+end
+
+function run.check(q, _, options)
+  local findings = q.driver:check()
+  for _, finding in ipairs(findings) do
+    write(options.json and object { n = 2, "finding", finding } or escape(finding), "\n")
+  end
+  if not findings[1] and not options.json then write(escape(q.shown), ": nothing is wrong\n") end
+  return findings[1] and FAILED or DONE
+end
+
+--- Runs a verb on a queue. Returns the exit status.
+---@async
+---@param where string
+---@param verb string
+---@param arguments table
+---@param options table<string, boolean>
+---@return integer
+function verbs.run(where, verb, arguments, options)
+  local q <close> = open(where)
+  return run[verb]({ driver = queue.driver(q), shown = q.url }, arguments, options)
+end
+
+return verbs
