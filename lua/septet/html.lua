@@ -14,7 +14,8 @@ local parts = require "septet.html.parts"
 local slices = require "septet.internal.slices"
 local text = require "septet.internal.text"
 
-element.extend { links = links.links, resolve = links.resolve }
+element.extend({ links = links.links, resolve = links.resolve },
+  { canonical = links.canonical, nofollow = links.nofollow })
 
 local MAX = 64 * 1024 * 1024 -- bytes of a page
 local MAX_MEMORY = 512 * 1024 * 1024 -- bytes

@@ -244,6 +244,38 @@ describe("links", function()
   end)
 end)
 
+describe("what a page says of itself to crawlers:", function()
+  it("the URL that it names as its own", function()
+    for source, expected in pairs {
+      ["<link rel=canonical href=/a>"] = "http://h/a",
+      ["<base href=/b/><link rel='x CANONICAL' href=' c '>"] = "http://h/b/c",
+      ["<body><link rel=canonical href=//other/>"] = "http://other/",
+      ["<link rel=canonical href=/1><link rel=canonical href=/2>"] = "http://h/1",
+      ["<link rel=canonical><link rel=canonicals href=/x>"] = "",
+      ["<link rel=canonical href='http://['>"] = "",
+    } do
+      equal(html.parse(source, { url = "http://h/d/" }).canonical or "", expected)
+    end
+    equal(html.parse "<link rel=canonical href=/a>".canonical, nil)
+  end)
+
+  it("whether its links are to be followed", function()
+    for source, expected in pairs {
+      [""] = false,
+      ["<meta name=robots content=nofollow>"] = true,
+      ["<meta name=ROBOTS content='noindex, NoFollow'>"] = true,
+      ["<meta name=robots content=none>"] = true,
+      ["<meta name=robots content=noindex><meta name=robots content=nofollow>"] = true,
+      ["<meta name=robots content='noindex,follow'>"] = false,
+      ["<meta name=robots content='nofollowed nones'>"] = false,
+      ["<meta name=robots>"] = false,
+      ["<meta name=description content=nofollow>"] = false,
+    } do
+      equal(html.parse(source).nofollow, expected, source)
+    end
+  end)
+end)
+
 it("a page of a few bytes needs no wait, and can be read anywhere", function()
   local list = { 3, 1, 2 }
   table.sort(list, function(a, b) -- a C function, in which nothing can wait

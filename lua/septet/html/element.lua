@@ -33,6 +33,8 @@ local Element = {}
 ---@field title string with single blanks; "" if there is none
 ---@field url string|nil where the page is from
 ---@field base string|nil against which its links are resolved
+---@field canonical string|nil the URL that the page names as its own, absolute
+---@field nofollow boolean true if the page asks that none of its links be followed
 ---@field nodes (septet.Element|string)[] the elements and texts at the top
 local Document = {}
 
@@ -251,10 +253,12 @@ function element.document(handle, weight, url)
   return setmetatable({ [PAGE] = page, [AT] = 0 }, document_meta)
 end
 
---- Adds methods that other files have.
+--- Adds methods and fields of documents that other files have.
 ---@param methods table<string, function>
-function element.extend(methods)
+---@param getters table<string, function>
+function element.extend(methods, getters)
   for name, method in pairs(methods) do Document[name] = method end
+  for name, getter in pairs(getters) do document_fields[name] = getter end
   args.methods(Element, "element", { [element_meta] = true })
   args.methods(Document, "document", { [document_meta] = true })
   element_meta.__index = index("element", Element, fields)

@@ -64,4 +64,24 @@ function links.resolve(self, reference)
   return resolve(self.base, reference)
 end
 
+--- Returns the URL that a page names as its own, or nil.
+---@async
+---@return string|nil
+function links.canonical(self)
+  local element = self:first "link[rel~=canonical i][href]"
+  return element and resolve(self.base, element:attr "href")
+end
+
+--- Returns true if a page asks that none of its links be followed.
+---@async
+---@return boolean
+function links.nofollow(self)
+  for _, element in ipairs(self:select "meta[name=robots i]") do
+    for word in (element:attr "content" or ""):lower():gmatch "[^%s,]+" do
+      if word == "nofollow" or word == "none" then return true end
+    end
+  end
+  return false
+end
+
 return links
