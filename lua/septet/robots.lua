@@ -4,6 +4,7 @@
 local robots = {}
 
 local args = require "septet.internal.args"
+local core = require "septet.core"
 
 local MAX = 512 * 1024 -- bytes that are read; the RFC asks for 500 KiB
 local BOM = "^\u{feff}"
@@ -159,16 +160,37 @@ args.fields(Rules, "rules", "sitemaps", "all")
 
 -- --- fetching it ---
 
+local DAY <const> = 24 * 3600 -- seconds: longer than that no rules are kept (RFC 9309, 2.4)
+local MINUTE <const> = 60 -- seconds: for less it is not asked again
+local FAILED <const> = 30 -- seconds for which a server that failed is not asked again
+
+-- Returns the seconds for which a response may be kept.
+local function time_of(headers)
+  local control = (headers["cache-control"] or ""):lower()
+  local age = tonumber(control:match "max%-age%s*=%s*\"?(%d+)") or DAY
+  if control:find "no%-store" or control:find "no%-cache" then age = 0 end
+  return math.max(MINUTE, math.min(age, DAY))
+end
+
 local function read(session, address)
   local stream <close> = session:stream("GET", address)
-  if stream.status >= 500 then return new_rules(false) end
-  if stream.status >= 300 then return new_rules(true) end
+  if stream.status >= 500 then return new_rules(false), FAILED end
+  local seconds = time_of(stream.headers)
+  if stream.status >= 300 then return new_rules(true), seconds end
   local pieces, size = {}, 0
   for chunk in stream:chunks() do
     pieces[#pieces + 1], size = chunk, size + #chunk
     if size >= MAX then break end
   end
-  return robots.parse(table.concat(pieces))
+  return robots.parse(table.concat(pieces)), seconds
+end
+
+local function fetch(session, address)
+  local url, task = require "septet.url", require "septet.task"
+  local ok, rules, seconds = task.pcall(read, session, url.resolve(address, "/robots.txt"))
+  if ok then return rules, seconds end
+  if not task.is(rules, "HttpError") then error(rules, 0) end
+  return new_rules(false), FAILED
 end
 
 --- Gets the robots.txt of a URL's origin. All is allowed if there is none (a status of 3xx or 4xx).
@@ -179,11 +201,101 @@ end
 ---@return septet.RobotsRules
 function robots.fetch(session, address)
   args.string(address, 2, "fetch")
-  local url, task = require "septet.url", require "septet.task"
-  local ok, result = task.pcall(read, session, url.resolve(address, "/robots.txt"))
-  if ok then return result end
-  if not task.is(result, "HttpError") then error(result, 0) end
-  return new_rules(false)
+  return (fetch(session, address))
 end
+
+-- --- the sites that a crawler visits ---
+
+local MOST <const> = 5000 -- sites of a generation
+
+---@class septet.RobotsCache
+local Cache = {}
+local cache_meta = { __index = Cache, __name = "septet.RobotsCache", __metatable = false }
+
+--- Keeps the rules of the sites that a crawler visits, and when each may be asked again.
+---@param session septet.Session with which each robots.txt is fetched
+---@param agent string name of the crawler
+---@return septet.RobotsCache
+function robots.cache(session, agent)
+  args.string(agent, 2, "cache")
+  return setmetatable({ session = session, agent = agent, sites = {}, older = {}, count = 0 },
+    cache_meta)
+end
+
+-- Returns what is known of a URL's site. Those that were asked for longest ago are forgotten.
+local function site_of(self, address)
+  local origin = require "septet.url".origin(address) or address
+  local sync, site = require "septet.sync", self.sites[origin]
+  if site then return site end
+  if self.count >= MOST then self.sites, self.older, self.count = {}, self.sites, 0 end
+  site = self.older[origin]
+    or { expires = -math.huge, next_at = -math.huge, lock = sync.lock(), turn = sync.lock() }
+  self.sites[origin], self.count = site, self.count + 1
+  return site
+end
+
+-- Returns the rules of a site, for which one task asks at a time.
+local function rules_of(self, site, address)
+  if core.now() < site.expires then return site.rules end
+  return site.lock:with(function()
+    if core.now() >= site.expires then
+      local rules, seconds = fetch(self.session, address)
+      site.rules, site.expires = rules, core.now() + seconds
+    end
+    return site.rules
+  end)
+end
+
+--- Returns the rules of a URL's site. Its robots.txt is fetched once for all tasks that ask, and
+--- kept for the time of its Cache-Control: a day by default and at most, and a minute at least.
+--- That a server failed is kept for 30 s.
+---@async
+---@param address string any URL of the site
+---@return septet.RobotsRules
+function Cache:rules(address)
+  args.string(address, 1, "rules")
+  return rules_of(self, site_of(self, address), address)
+end
+
+--- Returns true if the crawler may get a URL, and false if it may not. Returns nil if that is not
+--- known, because the site's server failed.
+---@async
+---@param address string
+---@return boolean|nil
+function Cache:allows(address)
+  args.string(address, 1, "allows")
+  local parts = require "septet.url".parse(address)
+  local rules = rules_of(self, site_of(self, address), address)
+  if rules.all == false then return nil end
+  return rules:allows(self.agent, parts.path .. (parts.query and "?" .. parts.query or ""))
+end
+
+--- Waits until a URL's site may be asked again: when its Crawl-delay has passed since the last task
+--- was let through, and the time that postpone() was given.
+---@async
+---@param address string any URL of the site
+function Cache:wait(address)
+  args.string(address, 1, "wait")
+  local site = site_of(self, address)
+  local delay = rules_of(self, site, address):crawl_delay(self.agent)
+  if not delay and core.now() >= site.next_at then return end
+  site.turn:with(function()
+    while core.now() < site.next_at do core.sleep_until(site.next_at) end
+    if delay then site.next_at = core.now() + delay end
+  end)
+end
+
+--- Lets nothing through to a URL's site for so many seconds, as a Retry-After asks for.
+---@param address string any URL of the site
+---@param seconds number
+function Cache:postpone(address, seconds)
+  args.string(address, 1, "postpone")
+  args.seconds(seconds, 2, "postpone")
+  local site = site_of(self, address)
+  site.next_at = math.max(site.next_at, core.now() + (seconds or 0))
+end
+
+args.methods(Cache, "cache", { [cache_meta] = true })
+args.fields(Cache, "cache", "agent", "session sites older count")
 
 return args.module(robots, "septet.robots")

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- septet.robots: groups, the longest match, wildcards, texts of any kind, and what a status means.
+local task = require "septet.task"
 local robots, http, testing = require "septet.robots", require "septet.http",
   require "septet.testing"
 
@@ -138,5 +139,124 @@ describe("fetching", function()
         return "User-agent: *\nDisallow: /x\n" .. ("#"):rep(65536) .. "\n"
       end }
     end), false)
+  end)
+end)
+
+describe("the rules of many sites", function()
+  -- Returns a cache on a server whose robots.txt is what respond() returns, and the server.
+  local function cache_of(respond)
+    local server = testing.serve(function(request)
+      return request.path == "/robots.txt" and respond(request) or { status = 204 }
+    end)
+    return robots.cache(http.session { retries = 0 }, "a/1.0"), server
+  end
+
+  it("one request gets them, however many tasks ask", function()
+    local cache, server = cache_of(function()
+      return { delay = 0.02, status = 200, body = "User-agent: *\nDisallow: /x\nAllow: /x?y" }
+    end)
+    local _ <close> = server
+    local answers = task.gather(task.map(function(path) return cache:allows(server.url .. path) end,
+      { "", "/", "/x", "/x?y=1", "/y#/x" }))
+    equal({ table.unpack(answers) }, { true, true, false, true, true })
+    equal(cache:rules(server.url):allows("a", "/x"), false)
+    equal(#server.requests, 1)
+  end)
+
+  it("they are kept for their time: a minute at least, a day at most", function()
+    for control, expected in pairs { ["max-age=120"] = 120, ["no-cache, max-age=5"] = 60,
+        ["max-age=0"] = 60, ["public, max-age=9999999"] = 86400, ["nothing"] = 86400 } do
+      local cache, server = cache_of(function()
+        return { status = 404, headers = { ["Cache-Control"] = control } }
+      end)
+      local _ <close> = server
+      local before = task.now()
+      equal(cache:allows(server.url), true)
+      local kept = cache.sites[server.url].expires - before
+      equal({ control, kept >= expected, kept < expected + 30 }, { control, true, true })
+    end
+  end)
+
+  it("of a server that fails, nothing is known, and it is not asked at once again", function()
+    local cache, server = cache_of(function() return { status = 503 } end)
+    local _ <close> = server
+    equal({ (cache:allows(server.url)) }, {})
+    equal({ (cache:allows(server.url .. "/x")) }, {})
+    equal(#server.requests, 1)
+  end)
+
+  it("a task that is cancelled while it asks leaves that to the next one", function()
+    local answer, asked = task.future(), task.future()
+    local cache, server = cache_of(function()
+      if not asked:is_done() then asked:set() end
+      answer:await()
+      return { status = 404 }
+    end)
+    local _ <close> = server
+    local first = task.spawn(cache.allows, cache, server.url)
+    asked:await()
+    local second = task.spawn(cache.allows, cache, server.url)
+    first:cancel()
+    answer:set()
+    equal(second:await(), true)
+    task.wait { first }
+    equal(first:status(), "cancelled")
+  end)
+
+  it("tasks wait for the Crawl-delay of a site one after the other", function()
+    local cache, server = cache_of(function()
+      return { status = 200, body = "User-agent: *\nCrawl-delay: 0.05" }
+    end)
+    local _ <close> = server
+    local instants = task.gather(task.map(function()
+      cache:wait(server.url .. "/x")
+      return task.now()
+    end, { 1, 2, 3, 4 }))
+    table.sort(instants)
+    for i = 2, 4 do equal(instants[i] - instants[i - 1] >= 0.049, true) end
+  end)
+
+  it("a site that was postponed is waited for, and no other one", function()
+    local cache, server = cache_of(function() return { status = 404 } end)
+    local _ <close> = server
+    local other <close> = testing.serve(function() return { status = 404 } end)
+    cache:rules(server.url)
+    cache:rules(other.url)
+    local before = task.now()
+    cache:postpone(server.url, 0.1)
+    cache:postpone(server.url, 0.01) -- the longer one counts
+    cache:wait(other.url)
+    cache:wait(server.url)
+    equal(task.now() - before >= 0.1, true)
+    equal(task.move_on_after(0, cache.wait, cache, other.url), true)
+  end)
+
+  it("the sites that were asked for last are kept, however many there are", function()
+    local asked = 0
+    local cache = robots.cache({ stream = function() -- a session that gets nothing
+      asked = asked + 1
+      return setmetatable({ status = 404, headers = {} }, { __close = function() end })
+    end }, "a")
+    cache:rules "http://first/"
+    for i = 1, 12000 do
+      cache:rules(("http://h%d/"):format(i))
+      if i % 1000 == 0 then cache:rules "http://first/x" end
+    end
+    equal(asked, 12001)
+    local count = 0
+    for _, sites in ipairs { cache.sites, cache.older } do
+      for _ in pairs(sites) do count = count + 1 end
+    end
+    equal(count <= 10000, true)
+  end)
+
+  it("wrong use is told", function()
+    local cache = robots.cache(http.session {}, "a")
+    misuse("bad argument #2 to 'cache'", function() robots.cache(http.session {}) end)
+    misuse("bad argument #1 to 'allows'", function() cache:allows(nil) end)
+    misuse("bad argument #1 to 'rules'", function() cache:rules(1) end)
+    misuse("bad argument #1 to 'wait'", function() cache:wait() end)
+    misuse("bad argument #2 to 'postpone'", function() cache:postpone("http://x/", -1) end)
+    misuse("cache has no field 'allow', did you mean 'allows'?", function() return cache.allow end)
   end)
 end)
