@@ -3,7 +3,8 @@
 -- own.
 local task, http, sync = require "septet.task", require "septet.http", require "septet.sync"
 local json, io_lines = require "septet.json", require "septet.io"
-local progress, stats = require "septet.progress", require "septet.stats"
+local cli, progress, stats = require "septet.cli", require "septet.progress",
+  require "septet.stats"
 
 local USAGE = [[
 usage: septet fetch.lua [options] [URL ...]
@@ -26,44 +27,6 @@ is 1.]]
 -- URLs; how many there are is known, for the progress line, once the last of them is read.
 local READ_AHEAD = 10000
 local HASH = ("#"):byte()
-
--- --- the command line ---
-
-local function number(text)
-  return tonumber(text) or error("a number expected, got '" .. text .. "'", 0)
-end
-
-local function same(text) return text end
-
-local flags = {
-  ["--file"] = same, ["--rate"] = same, ["--limit"] = number, ["--per-host"] = number,
-  ["--retries"] = number,
-  ["--timeout"] = number,
-}
-
-local function parse(args)
-  local options, urls, i = { limit = 64, ["per-host"] = 8, retries = 2, timeout = 30 }, {}, 1
-  while i <= #args do
-    local word = args[i]
-    local flag, value = word:match("^(%-%-[^=]+)=(.*)$")
-    flag = flag or word
-    if flag == "--json" or flag == "--help" then
-      options[flag:sub(3)] = true
-    elseif flags[flag] then
-      if not value then
-        i = i + 1
-        value = args[i] or error(flag .. " needs a value", 0)
-      end
-      options[flag:sub(3)] = flags[flag](value)
-    elseif word:sub(1, 1) == "-" and word ~= "-" then
-      error("unknown option '" .. word .. "'", 0)
-    else
-      urls[#urls + 1] = word
-    end
-    i = i + 1
-  end
-  return options, urls
-end
 
 -- --- what there is to fetch: a function that waits for the next URL, nil after the last ---
 
@@ -150,10 +113,14 @@ end
 
 -- --- all together ---
 
-local function main(options, urls)
+local function main()
+  local options, urls = cli.parse(arg, { file = "string", limit = { "integer", 64 },
+    per_host = { "integer", 8 }, rate = "string", retries = { "integer", 2 },
+    timeout = { "number", 30 }, json = "flag" })
+  if options.help then return print(USAGE) end
   local next_url = (options.file or #urls == 0) and each_line(options.file or "-") or each(urls)
   local session <close> = http.session {
-    limit = options.limit, limit_per_host = options["per-host"], rate = options.rate,
+    limit = options.limit, limit_per_host = options.per_host, rate = options.rate,
     retries = options.retries,
     timeout = options.timeout,
   }
@@ -181,17 +148,9 @@ local function main(options, urls)
   os.exit(counts.failed == 0)
 end
 
-local ok, options, urls = pcall(parse, arg)
-if not ok then
-  io.stderr:write("fetch.lua: ", options, "\n")
+local _, err = task.pcall(main)
+if task.is(err, "Usage") or task.is(err, "IoError") then
+  io.stderr:write("fetch.lua: ", tostring(err), "\n")
   os.exit(2)
-elseif options.help then
-  print(USAGE)
-else
-  local _, err = task.pcall(main, options, urls)
-  if task.is(err, "Usage") or task.is(err, "IoError") then
-    io.stderr:write("fetch.lua: ", tostring(err), "\n")
-    os.exit(2)
-  end
-  if err then error(err, 0) end
 end
+if err then error(err, 0) end

@@ -16,6 +16,7 @@
 ---@field robots septet.robots
 ---@field html septet.html
 ---@field csv septet.csv
+---@field cli septet.cli
 ---@field stats septet.stats
 ---@field progress septet.progress
 ---@field trace septet.trace
@@ -27,6 +28,7 @@ local core = require "septet.core"
 -- The public modules. All others are private.
 local MODULES = {}
 for name in ([[
+  cli
   csv
   fs
   hash

@@ -13,7 +13,7 @@ local files, origin = require "files", require "origin"
 local PASS_ON = { "task.on_unhandled", "task.spawn", "task.background", "task.timeout",
   "task.move_on_after", "task.shield", "task.cleanup", "task.group", "task.pool",
   "task.generator", "task.pcall",
-  "task.try", "trace.span" }
+  "task.try", "trace.span", "cli.fail" }
 
 -- The arguments with which a function is called before the surplus ones, where nil does not do for
 -- them all.
@@ -28,6 +28,7 @@ local TAKES = {
     save = 3 },
   stats = { histogram = 1, percentile = 2, summary = 1, rate = 1, ewma = 1 },
   progress = { new = 1 },
+  cli = { parse = 2 },
   json = { decode = 2, encode = 2, array = 1, is_array = 1 },
   process = { run = 1, spawn = 1 },
   jobs = { open = 2 },
@@ -39,7 +40,7 @@ local TAKES = {
   html = { parse = 2, escape = 1, unescape = 1 },
   url = { parse = 1, resolve = 2, build = 1, query = 2, encode = 2, decode = 2, normalize = 1,
     origin = 1, same_origin = 2 },
-  robots = { parse = 1, fetch = 2 },
+  robots = { parse = 1, fetch = 2, cache = 2 },
   csv = { reader = 2, parse = 2, writer = 2, format = 2 },
   hash = { new = 2, digest = 3, hmac = 4, file = 3, hex = 1, unhex = 1, base64 = 1, unbase64 = 1,
     base64url = 1, unbase64url = 1, random = 2, equal = 2, md5 = 2, sha1 = 2, sha224 = 2,
@@ -91,6 +92,8 @@ local OBJECTS = {
   { function() return csv.reader "a" end, { read_row = 0, rows = 0 } },
   { function() return csv.writer(print) end, { row = 1, rows = 1 } },
   { function() return robots.parse "" end, { allows = 2, crawl_delay = 1 } },
+  { function() return robots.cache(http.session {}, "a") end,
+    { rules = 1, allows = 1, wait = 1, postpone = 2 } },
   { function() return hash.new "md5" end,
     { update = 1, hex = 0, raw = 0, base64 = 0, base64url = 0 } },
   { function() return fs.temp_file() end, { close = 0 } },

@@ -1,0 +1,98 @@
+-- SPDX-License-Identifier: MIT
+--- The command line of a script: options with values, and the words that are left.
+---@class septet.cli
+local cli = {}
+
+local core = require "septet.core"
+local args = require "septet.internal.args"
+
+-- What a kind of option takes: a function that returns the value of a text, or nil and what was
+-- expected.
+local KINDS = {
+  string = function(text) return text end,
+  number = function(text)
+    local value = tonumber(text)
+    if value and value == value then return value end
+    return nil, "a number"
+  end,
+  integer = function(text)
+    local value = math.tointeger(tonumber(text))
+    if value then return value end
+    return nil, "a whole number"
+  end,
+}
+
+--- Raises Usage for what is wrong on a command line: without the place in the script, since the
+--- mistake is not there.
+---@param format string as of string.format
+---@param ... any
+function cli.fail(format, ...)
+  args.string(format, 1, "fail")
+  error(core.error { kind = "Usage", message = core.escape(format:format(...)) }, 0)
+end
+
+local function check_table(value, position)
+  if type(value) == "table" then return end
+  args.usage("bad argument #%d to 'parse' (table expected, got %s)", position, type(value))
+end
+
+-- Returns the kinds of the options by their names on the command line, their fields, and a table
+-- with the defaults.
+local function read_spec(spec)
+  local kinds, fields, defaults = { ["--help"] = "flag" }, { ["--help"] = "help" }, {}
+  for field, kind in pairs(spec) do
+    if type(field) ~= "string" then
+      args.usage("bad argument #2 to 'parse' (names of options expected, got a %s)", type(field))
+    end
+    if type(kind) == "table" then kind, defaults[field] = kind[1], kind[2] end
+    if kind ~= "flag" and not KINDS[kind] then
+      args.usage("bad option '%s' of 'parse' ('flag', 'string', 'number' or 'integer' expected, "
+        .. "got '%s')", field, tostring(kind))
+    end
+    local name = "--" .. field:gsub("_", "-")
+    kinds[name], fields[name] = kind, field
+  end
+  return kinds, fields, defaults
+end
+
+--- Reads the words of a command line: `--name value` or `--name=value`, in any place before a word
+--- `--`. Raises Usage for what is not in the spec.
+---@param words string[]
+---@param spec table<string, string|table> `name = kind`, or `name = { kind, default }`; kinds are
+--- "flag", "string", "number" and "integer"; the "_" of a name is a "-" on the command line
+---@return table<string, any> options flags that are given are true
+---@return string[] rest the words that are no options
+function cli.parse(words, spec)
+  check_table(words, 1)
+  check_table(spec, 2)
+  local kinds, fields, options = read_spec(spec)
+  local rest, i, is_over = {}, 1, false
+  while i <= #words do
+    local word = words[i]
+    local name, text = word:match "^(%-%-[^=]+)=(.*)$"
+    name = name or word
+    local kind = kinds[name]
+    if is_over or word == "-" or word:sub(1, 1) ~= "-" then
+      rest[#rest + 1] = word
+    elseif word == "--" then
+      is_over = true
+    elseif not kind then
+      cli.fail("unknown option '%s'%s", name, args.hint(name, kinds))
+    elseif kind == "flag" then
+      if text then cli.fail("%s takes no value, got '%s'", name, text) end
+      options[fields[name]] = true
+    else
+      if not text then
+        i = i + 1
+        text = words[i] or cli.fail("%s needs a value", name)
+      end
+      local value, expected = KINDS[kind](text)
+      if value == nil then cli.fail("%s: %s expected, got '%s'", name, expected, text) end
+      options[fields[name]] = value
+    end
+    i = i + 1
+  end
+  return options, rest
+end
+
+return args.module(cli, "septet.cli")
