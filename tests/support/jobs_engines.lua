@@ -22,6 +22,21 @@ function makers.memory()
   return "memory:" .. unique(), function() end
 end
 
+local server -- of all tests of a file
+
+function makers.redis()
+  server = server or require "redis".start { appendonly = "yes", appendfsync = "no" }
+  local name = unique()
+  return server:url(name), function() end
+end
+
+--- Ends the servers that the places have started.
+---@async
+function engines.stop()
+  if server then server:close() end
+  server = nil
+end
+
 --- Returns an empty place for a queue, which `close` removes. `clock` has the seconds of its two
 --- clocks. With `real`, they are those of the engine, and so are the signs of life of its owners.
 ---@param engine string
@@ -54,7 +69,6 @@ function Place:driver(options)
   options.owner = options.owner or owner
   local driver = private("septet.jobs." .. target.engine).open(target, options)
   self.drivers[driver] = options.owner
-  if self.plant then self.plant(driver, getmetatable(driver).__index) end
   return driver
 end
 
@@ -63,6 +77,7 @@ end
 function Place:crash(driver, seen)
   if seen then self.dead[self.drivers[driver]] = true end
   self.drivers[driver] = nil
+  if driver.crash then driver:crash() end
 end
 
 --- Opens a queue as scripts see it, on the clock of the place.

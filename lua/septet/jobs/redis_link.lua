@@ -1,0 +1,235 @@
+-- SPDX-License-Identifier: MIT
+-- The way to a queue's Redis server: a connection that is made anew when it breaks, and what passes
+-- is ridden out.
+local core = require "septet.core"
+local failure = require "septet.jobs.failure"
+local redis_hand = require "septet.jobs.redis_hand"
+local redis_scripts = require "septet.jobs.redis_scripts"
+local redis_take = require "septet.jobs.redis_take"
+local sync = require "septet.sync"
+
+local CONNECT = 5            -- seconds
+local SILENCE = 5            -- seconds without an answer: the connection is broken
+local REPLY_MAX = 256 << 20  -- bytes
+local FIRST_PAUSE = 0.05     -- seconds
+local LONGEST_PAUSE = 2      -- seconds
+
+---@class septet.jobs.Link
+local Link = {}
+Link.__index = Link
+
+-- Scripts that may run while the server is out of memory, so that a full queue can be emptied, and
+-- those that a replica may run.
+local FLAGS = { put = "", finish = "", stats = "no-writes", results = "no-writes",
+  dead = "no-writes", owners = "no-writes", check = "no-writes" }
+
+local function sources()
+  local texts, names = {}, {}
+  for _, part in ipairs { redis_scripts.scripts, redis_take, redis_hand } do
+    for name, text in pairs(part) do
+      local flags = FLAGS[name] or "allow-oom"
+      texts[name] = "#!lua" .. (flags ~= "" and " flags=" .. flags or "") .. "\n" ..
+        (name == "open" and "" or redis_scripts.base) .. text
+      names[#names + 1] = name
+    end
+  end
+  table.sort(names)
+  return texts, names
+end
+
+local TEXTS, NAMES = sources()
+
+-- What an answer begins with, and the code of the error. The last ones pass.
+local CODES = { GONE = "gone", NEWER = "newer", NOTAQUEUE = "not_a_queue",
+  WRONGTYPE = "not_a_queue", NOAUTH = "auth", WRONGPASS = "auth", NOPERM = "auth", OOM = "full" }
+local PASSING = { LOADING = "unreachable", MASTERDOWN = "unreachable", READONLY = "readonly",
+  BUSY = "timeout", MISCONF = "full", CLUSTERDOWN = "unreachable", TRYAGAIN = "unreachable",
+  MOVED = "unreachable", NOREPLICAS = "unreachable", UNBLOCKED = "unreachable",
+  EXECABORT = "unreachable" }
+local BROKEN = { unreachable = "unreachable", dns = "unreachable", timeout = "timeout",
+  cut = "unreachable", closed = "unreachable", memory = "full" }
+
+-- Returns the code of an error that the server answered, and whether it passes.
+local function judge(text)
+  local word = text:match "^(%u+)"
+  if CODES[word] then return CODES[word], false end
+  if PASSING[word] then return PASSING[word], true end
+  if text:find "max number of clients" then return "unreachable", true end
+  if text:find "AUTH" or text:find "invalid password" then return "auth", false end
+  return "open", false
+end
+
+-- --- connecting ---
+
+-- Raises a table { code, why, reason, passes }, which run() turns into a JobsError.
+local function stop(code, why, reason, passes)
+  error({ code = code, why = why, reason = reason, passes = passes }, 0)
+end
+
+local function is_fault(err)
+  return type(err) == "table" and getmetatable(err) == nil and err.why ~= nil
+end
+
+local function check(answer, why)
+  if type(answer) == "table" and answer.error then
+    local code, passes = judge(answer.error)
+    stop(code, why, answer.error, passes)
+  end
+  return answer
+end
+
+local function greeting(place)
+  local list = {}
+  if place.password then
+    list[1] = { "AUTH", place.password }
+    if place.user and place.user ~= "" then list[1] = { "AUTH", place.user, place.password } end
+  end
+  if place.db ~= 0 then list[#list + 1] = { "SELECT", tostring(place.db) } end
+  list[#list + 1] = { "PING" }
+  return list
+end
+
+local function connect(self)
+  local place = self.place
+  local conn, code, words = core.redis_connect(place.host, place.host and place.port or nil,
+    place.path, CONNECT, self.silence, REPLY_MAX)
+  if not conn then
+    stop(BROKEN[code] or "unreachable", "cannot connect", words, BROKEN[code] ~= nil)
+  end
+  local ok, err = core.try(function()
+    local list = greeting(place)
+    local n = #list
+    for _, name in ipairs(NAMES) do list[#list + 1] = { "SCRIPT", "LOAD", TEXTS[name] } end
+    local replies, broken, why = conn:commands(list)
+    if not replies then
+      stop(BROKEN[broken] or "open", "the server does not answer as Redis does", why,
+        BROKEN[broken] ~= nil)
+    end
+    for i = 1, n do check(replies[i], "the server refuses the connection") end
+    for i, name in ipairs(NAMES) do
+      self.hashes[name] = check(replies[n + i], "the server takes no scripts")
+    end
+  end)
+  if not ok then
+    conn:close()
+    error(err, 0)
+  end
+  self.conn = conn
+  return conn
+end
+
+-- Returns the connection, which one task makes while the others wait for it.
+local function connection(self)
+  if self.conn then return self.conn end
+  self.lock:acquire()
+  local ok, conn = core.try(function() return self.conn or connect(self) end)
+  self.lock:release()
+  if not ok then error(conn, 0) end
+  return conn
+end
+
+local function drop(self, conn)
+  if self.conn == conn then self.conn = nil end
+  conn:close()
+end
+
+-- --- asking ---
+
+local function no_script(replies)
+  for _, reply in ipairs(replies) do
+    if type(reply) == "table" and reply.error and reply.error:find "^NOSCRIPT" then return true end
+  end
+  return false
+end
+
+-- Asks once. Returns the replies of the scripts.
+local function ask(self, make, again)
+  local conn = connection(self)
+  local list = make(again)
+  local commands, whole = {}, #list > 1 and list.whole
+  if whole then commands[1] = { "MULTI" } end
+  for _, step in ipairs(list) do
+    local command = { "EVALSHA", self.hashes[step[1]], "1", self.key }
+    table.move(step, 2, #step, 5, command)
+    commands[#commands + 1] = command
+  end
+  if whole then commands[#commands + 1] = { "EXEC" } end
+  local replies, code, words = conn:commands(commands)
+  if not replies then
+    drop(self, conn)
+    stop(BROKEN[code] or "open", "the connection broke", words, BROKEN[code] ~= nil)
+  end
+  if whole then
+    local last = check(replies[#replies], "the server refused it")
+    replies = last
+  end
+  if no_script(replies) then
+    drop(self, conn)
+    stop("unreachable", "the server has forgotten the scripts", nil, true)
+  end
+  for _, reply in ipairs(replies) do
+    if type(reply) == "table" and reply.error and reply.error:find "^READONLY" then
+      drop(self, conn) -- its name may now be that of another server
+    end
+    check(reply, "the server refused it")
+  end
+  return replies
+end
+
+--- Asks for scripts, of which `make(again)` returns the list { name, arguments... }, and returns
+--- their replies. `again` is true if an earlier answer was lost. Faults that pass are ridden out
+--- for the queue's patience. Raises JobsError.
+---@async
+function Link:run(make, patience)
+  local again, pause, give_up = false, FIRST_PAUSE, nil
+  while true do
+    if self.closed then failure.raise("closed", self.place.shown, "it is closed") end
+    local ok, result = core.try(ask, self, make, again)
+    if ok then return result end
+    if not is_fault(result) then error(result, 0) end
+    local now = core.now()
+    give_up = give_up or now + (patience or self.patience)
+    if not result.passes or now >= give_up then
+      failure.raise(result.code, self.place.shown, result.why, result.reason)
+    end
+    again = true
+    core.sleep(math.min(pause * math.random(), give_up - now))
+    pause = math.min(pause * 2, LONGEST_PAUSE)
+  end
+end
+
+--- Sends a command of its own, once. Returns its reply.
+---@async
+function Link:command(...)
+  local conn = connection(self)
+  local reply, code, words = conn:command(...)
+  if reply == nil then
+    drop(self, conn)
+    stop(BROKEN[code] or "open", "the connection broke", words, false)
+  end
+  return reply
+end
+
+--- Connects at once. Raises JobsError.
+---@async
+function Link:open()
+  local ok, err = core.try(connection, self)
+  if ok then return end
+  if not is_fault(err) then error(err, 0) end
+  failure.raise(err.code, self.place.shown, err.why, err.reason)
+end
+
+function Link:close()
+  self.closed = true
+  if self.conn then drop(self, self.conn) end
+end
+
+local link = { is_fault = is_fault }
+
+--- Returns the way to a server, which is not connected yet.
+function link.new(place, key, options)
+  return setmetatable({ place = place, key = key, hashes = {}, lock = sync.lock(),
+    patience = options.patience or 60, silence = options.silence or SILENCE }, Link)
+end
+
+return link
