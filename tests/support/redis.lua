@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
---- A Redis server of the test's own, on a unix socket in a folder of its own. Nothing is left of it.
+--- A Redis server of the test's own, on a unix socket in a folder of its own. Nothing is left of
+--- it.
 local redis = {}
 
 local fs = require "septet.fs"
