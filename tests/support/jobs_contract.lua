@@ -237,7 +237,7 @@ function specs.order(open)
     equal(taken(d, 100), { "b", "a", "c", "d", "e" })
   end)
 
-  it("law_7_delay: a delayed job is due by the wall clock, in the order of due, then key", function()
+  it("law_7_delay: a delayed job is due by the wall clock, in order of due, then key", function()
     local place <close> = open()
     local d = place:driver()
     put(d, { key = "late", delay = 20 }, { key = "c", delay = 10 }, { key = "a", delay = 10 },

@@ -69,6 +69,7 @@ function Place:driver(options)
   options.owner = options.owner or owner
   local driver = private("septet.jobs." .. target.engine).open(target, options)
   self.drivers[driver] = options.owner
+  if self.plant then self.plant(driver, getmetatable(driver).__index) end
   return driver
 end
 

@@ -11,8 +11,6 @@ local named = {} -- stores by name
 local Driver = {}
 Driver.__index = Driver
 
--- --- put ---
-
 local function put(store, at, given)
   local job = store.jobs[given.key]
   if job then

@@ -2,6 +2,7 @@
 -- A queue as scripts see it, over the driver of an engine.
 local core = require "septet.core"
 local args = require "septet.internal.args"
+local bell = require "septet.jobs.bell"
 local failure = require "septet.jobs.failure"
 local hash = require "septet.hash"
 local json = require "septet.json"
@@ -33,6 +34,8 @@ local Queue = {}
 local queue_meta = { __name = "septet.jobs.Queue", __metatable = false }
 
 local DRIVER = {} -- key of a queue's driver; nil once it is closed
+local BELL = {}   -- key of what wakes the runs on it
+local SHARED = {} -- key of whether other processes may use it
 
 -- --- what goes in ---
 
@@ -75,6 +78,20 @@ local function driver_of(self)
 end
 queue.driver = driver_of
 
+--- Returns what wakes the runs on a queue.
+---@return septet.jobs.Bell
+function queue.bell(self) return rawget(self, BELL) end
+
+--- Returns true if other processes may use the queue.
+---@return boolean
+function queue.is_shared(self) return rawget(self, SHARED) end
+
+-- Wakes the runs if there is something new for them. Returns what it was given.
+local function rung(self, n, ...)
+  if n and n ~= 0 then rawget(self, BELL):ring() end
+  return n, ...
+end
+
 --- Adds a job. Returns true if its key is new, and false if it was seen before. On return, the job
 --- survives a crash. Raises JobsError.
 ---@async
@@ -82,7 +99,7 @@ queue.driver = driver_of
 ---@return boolean
 function Queue:put(job)
   local n = driver_of(self):put { queue.job(job, self.url, "put") }
-  return n == 1
+  return rung(self, n) == 1
 end
 
 --- Adds jobs, all or none. Returns the number of new ones. Raises JobsError.
@@ -93,17 +110,20 @@ function Queue:put_many(jobs)
   args.list(jobs, 1, "put_many")
   local list = {}
   for i, job in ipairs(jobs) do list[i] = queue.job(job, self.url, "put_many") end
-  return (driver_of(self):put(list))
+  return (rung(self, driver_of(self):put(list)))
 end
 
 -- --- running ---
 
---- Calls fn(job) for each job, each in a task of its own, until there is none left.
+--- Calls fn(job) for each job, each in a task of its own, and waits until no job is left. What the
+--- function returns is the job's result. If it fails, the job is tried again later. A cancelled run
+--- gives back the jobs at work, after Ctrl-C or SIGTERM only if they do not end in time.
 ---@async
----@param options septet.JobsRunOptions
+---@param options septet.JobsRunOptions|nil
 ---@param fn async fun(job: septet.Job): any
+---@return septet.JobsRunCounts
 function Queue:run(options, fn)
-  return require("septet.jobs.run")(self, driver_of(self), options, fn)
+  return require "septet.jobs.run".run(self, options, fn)
 end
 
 -- --- what comes out ---
@@ -167,7 +187,7 @@ function Queue:stats() return driver_of(self):stats() end
 ---@return integer
 function Queue:retry(key)
   args.string(key, 1, "retry")
-  return driver_of(self):retry(key ~= "dead" and key or nil)
+  return rung(self, driver_of(self):retry(key ~= "dead" and key or nil))
 end
 
 --- Removes a job, whatever its state. Returns true if there was one.
@@ -176,12 +196,15 @@ end
 ---@return boolean
 function Queue:remove(key)
   args.string(key, 1, "remove")
-  return driver_of(self):remove(key)
+  return rung(self, driver_of(self):remove(key))
 end
 
 --- Removes all jobs and results.
 ---@async
-function Queue:clear() driver_of(self):clear() end
+function Queue:clear()
+  driver_of(self):clear()
+  rung(self, true)
+end
 
 --- Removes the jobs that have been done for so many seconds, with their results. Their keys may be
 --- put again. Returns their number.
@@ -204,6 +227,7 @@ function Queue:close()
   local driver = rawget(self, DRIVER)
   if not driver then return end
   self[DRIVER] = nil
+  rung(self, true)
   driver:close()
 end
 
@@ -221,7 +245,10 @@ function queue.open(text, options)
   local place = target.parse(text)
   local engine = require(ENGINES[place.engine])
   options.owner = hash.random(12, "hex")
-  return setmetatable({ url = place.shown, [DRIVER] = engine.open(place, options) }, queue_meta)
+  local driver = engine.open(place, options)
+  local name = place.engine == "memory" and not place.name and options.owner or place.shown
+  return setmetatable({ url = place.shown, [DRIVER] = driver, [BELL] = bell.of(name),
+    [SHARED] = place.engine ~= "memory" }, queue_meta)
 end
 
 return queue

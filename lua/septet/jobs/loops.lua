@@ -1,0 +1,150 @@
+-- SPDX-License-Identifier: MIT
+-- The loops of a run, each in a task of its own: one takes jobs, one writes their ends, and one
+-- renews their leases.
+local core = require "septet.core"
+local job = require "septet.jobs.job"
+local queue = require "septet.jobs.queue"
+
+local loops = {}
+
+-- Local for speed: measured by bench/jobs.lua.
+local try, raise, is = core.try, core.raise, core.is
+local new_job, driver_of = job.new, queue.driver
+
+local ENDS = 4 -- ends in flight, and jobs at work, for each worker
+local FIRST_POLL, LAST_POLL = 0.01, 0.25 -- seconds
+
+loops.FIRST_POLL = FIRST_POLL
+
+-- Waits until the run is woken, or for so many seconds.
+local function wait(self, seconds)
+  if self.woken then
+    self.woken = false
+    return
+  end
+  self.idle = true
+  local ok, err, traceback = try(self.signal.recv, self.signal, seconds)
+  self.idle, self.woken = false, false
+  if not ok and not is(err, "Timeout") then raise(err, traceback) end
+end
+
+-- Returns the seconds to wait before the engine is asked again, or nil. Another process may put
+-- jobs at any time; a queue in memory has none.
+local function pause(self, due)
+  local poll = self.poll
+  if self.shared then
+    self.poll = self.is_virtual and poll * 2 or math.min(poll * 2, LAST_POLL)
+  else
+    poll = due and 1 -- the wall clock may be set
+  end
+  return due and math.max(math.min(due, poll), 0.001) or poll
+end
+
+-- Takes jobs, and holds them. Asked again, after a call that was cut short, takes the same ones.
+local function take(self)
+  local list, state = driver_of(self.queue):take(self.asked, { lease = self.lease,
+    attempts = self.attempts, limit = self.limit_per_key, token = self.token })
+  for _, taken in ipairs(list) do self:hold(new_job(taken, self, self.token)) end
+  self.asked = nil
+  return list, state
+end
+
+--- Takes jobs until the run is to end. Returns true if none is left.
+function loops.take(self)
+  while not self.stopping and not self.is_cut do
+    local n = math.min(self.workers - self.busy, ENDS * self.workers - #self.held)
+    if n <= 0 then
+      self.full = true
+      wait(self)
+      self.full = false
+    else
+      self.calls = self.calls + 1
+      self.token, self.asked, self.woken = self.name .. self.calls, n, false
+      local list, state = take(self)
+      if self.stopping or self.is_cut then return end
+      self:start_all(list)
+      if #list > 0 then
+        self.poll = FIRST_POLL
+      elseif not state.open and #self.held == 0 and not self.forever then
+        if not self.woken then return true end
+      else
+        wait(self, pause(self, state.due))
+      end
+    end
+  end
+end
+
+local COUNT_OF = { done = "done", retry = "failed", dead = "dead", dropped = "dropped",
+  back = "returned" }
+
+-- Counts ends that were written, or refused because the lease was lost.
+local function settle(self, batch, answers)
+  local counts = self.counts
+  for i, ended in ipairs(batch) do
+    local name = answers[i] and COUNT_OF[ended.how] or "lost"
+    counts[name] = counts[name] + 1
+    self:release(ended)
+  end
+end
+
+--- Writes the ends of jobs, all that have come meanwhile in one call.
+function loops.write(self)
+  while true do
+    local batch = self.ends
+    if #batch == 0 then
+      self.writer_idle = true
+      self.writer:recv()
+    else
+      self.ends, self.writing = {}, batch
+      settle(self, batch, driver_of(self.queue):finish(batch))
+      self.writing = nil
+      self.bell:ring()
+      if self.flushed and #self.ends == 0 then self.flushed:set() end
+    end
+  end
+end
+
+--- Gives back what was taken and did not come to work, and writes the ends of all jobs.
+function loops.flush(self)
+  if self.asked then take(self) end
+  for _, held in ipairs(self.held) do
+    if not held.how then self:hand_in(held, "back") end
+  end
+  if self.unwritten then
+    table.move(self.ends, 1, #self.ends, #self.unwritten + 1, self.unwritten)
+    settle(self, self.unwritten, driver_of(self.queue):finish(self.unwritten))
+  elseif #self.ends > 0 or self.writing then
+    self.flushed = core.future()
+    self.flushed:await()
+  end
+end
+
+--- Renews the leases of all jobs that the run holds.
+function loops.renew(self)
+  while true do
+    core.sleep(self.lease / 3)
+    local list = table.move(self.held, 1, #self.held, 1, {})
+    local answers = #list > 0 and driver_of(self.queue):renew(list, self.lease)
+    for i, held in ipairs(list) do
+      if answers[i] == false and held.task then self.lose(held) end
+    end
+  end
+end
+
+--- Removes results when they are old enough.
+function loops.forget(self)
+  while true do
+    driver_of(self.queue):forget(self.keep)
+    core.sleep(math.min(math.max(self.keep / 4, 1), 60))
+  end
+end
+
+--- Runs a loop. Its failure ends the run.
+function loops.guard(self, loop)
+  local ok, err, traceback = try(loop, self)
+  if not ok and is(err, "Cancelled") then raise(err, traceback) end
+  if not ok then self:fail(err, traceback) end
+  return ok and err
+end
+
+return loops
