@@ -3,7 +3,6 @@
 #include <lauxlib.h>
 #include <limits.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/time.h"
 #include "core/check.h"
@@ -91,16 +90,6 @@ static int l_now(lua_State *L)
 {
     spt_check_most(L, 0);
     lua_pushnumber(L, spt_time_seconds(spt_sched_clock(spt_env(L)->sched)));
-    return 1;
-}
-
-/* wall(): returns the seconds since 1970 on the system's clock, which may be set. */
-static int l_wall(lua_State *L)
-{
-    struct timespec now;
-    spt_check_most(L, 0);
-    clock_gettime(CLOCK_REALTIME, &now);
-    lua_pushnumber(L, (double)now.tv_sec + (double)now.tv_nsec / SPT_NS_PER_SECOND);
     return 1;
 }
 
@@ -394,7 +383,6 @@ static const luaL_Reg functions[] = {{"spawn", l_spawn},
                                      {"background", l_background},
                                      {"current", l_current},
                                      {"now", l_now},
-                                     {"wall", l_wall},
                                      {"is", l_is},
                                      {"error", l_error},
                                      {"seen", l_seen},

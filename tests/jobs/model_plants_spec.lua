@@ -71,11 +71,8 @@ end
 
 plants["a crash counts no attempt"] = function(driver, right)
   function driver:take(n, options)
-    local before = {}
-    for key, job in pairs(self.store.leased) do before[key] = job.attempts end
-    for key in pairs(before) do
-      local job = self.store.jobs[key]
-      if not self.alive(job.owner) then job.attempts = job.attempts - 1 end
+    for _, job in pairs(self.store.jobs) do
+      if job.owner and not self.alive(job.owner) then job.attempts = job.attempts - 1 end
     end
     return right.take(self, n, options)
   end
@@ -92,13 +89,14 @@ plants["a delay goes by the steady clock"] = function(driver)
 end
 
 plants["a take that is asked again takes more"] = function(driver, right)
-  local asked = 0
   function driver:take(n, options)
-    asked = asked + 1
-    local other = { token = options.token .. "-" .. asked }
-    for name, value in pairs(options) do other[name] = other[name] or value end
-    local list, info = right.take(self, n, other)
-    for _, job in ipairs(list) do self.store.jobs[job.key].token = options.token end
+    local tokens = self.store.tokens
+    local before = tokens[options.token]
+    tokens[options.token] = nil
+    local list, info = right.take(self, n, options)
+    local now = tokens[options.token] or before
+    if before and now ~= before then table.move(before, 1, #before, #now + 1, now) end
+    tokens[options.token] = now
     return list, info
   end
 end
@@ -117,8 +115,7 @@ plants["a place of a group is lost when a job is removed"] = function(driver, ri
     local group = job and job.state == "leased" and job.group
     local answer = right.remove(self, key)
     if group then
-      group = states.group_of(self.store, group)
-      group.leased = group.leased + 1
+      states.enter(self.store, job, group)
     end
     return answer
   end
@@ -155,7 +152,7 @@ end
 
 plants["close counts an attempt"] = function(driver, right)
   function driver:close()
-    for _, job in pairs(self.store.leased) do
+    for _, job in pairs(self.store.jobs) do
       if job.owner == self.owner then job.attempts = job.attempts + 1 end
     end
     return right.close(self)

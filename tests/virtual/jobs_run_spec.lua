@@ -304,8 +304,10 @@ describe("a job that fails", function()
     q:run({}, function()
       task.spawn(function()
         local _ <close> = helpers.closer(function()
-          task.cleanup(5, task.sleep, 2)
-          equal(states_of(q), { leased = 1 })
+          task.cleanup(5, function()
+            task.sleep(2)
+            equal(states_of(q), { leased = 1 })
+          end)
           ended = true
         end)
         helpers.never()
@@ -545,10 +547,11 @@ describe("a cancelled run", function()
 end)
 
 describe("a lease", function()
-  -- Takes a job by another owner of the same queue, once its lease has ended.
+  -- Takes a job by another owner of the same queue, once its lease has ended. Does not wait.
   local function steal(q)
-    local list = driver_of(q):take(1, { lease = 1000, attempts = 9, token = "thief" })
-    return list[1]
+    local driver = driver_of(q)
+    local options = { lease = 1000, attempts = 9, token = "thief" }
+    return driver.at_once.take(driver, 1, options)[1]
   end
 
   it("law_4_is_renewed_at_a_third_of_its_length_while_the_task_lives", function()
@@ -626,7 +629,9 @@ describe("a lease", function()
       equal(steal(other).key, "a")
       local _, err = pcall(job.keep_alive, job)
       reason = err.reason
-      driver_of(other):finish { { key = "a", token = "thief", how = "done", result = "1" } }
+      local driver = driver_of(other)
+      driver.at_once.finish(driver,
+        { { key = "a", token = "thief", how = "done", result = "1" } })
     end)
     equal({ reason, (results_of(q)) }, { "lease lost", { a = 1 } })
   end)

@@ -1,11 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The clocks of a queue, in seconds: `wall` for delays, and `steady` for leases, which no change of
--- the system's time moves. On a virtual clock, both go with it.
+-- the system's time moves. Processes of one machine agree on both.
 local core = require "septet.core"
 
-local _, is_virtual = core.trace_host()
-local start = os.time() - core.now()
-
-local function virtual_wall() return start + core.now() end
-
-return { wall = is_virtual and virtual_wall or core.wall, steady = core.now }
+return { wall = core.wall, steady = core.now }

@@ -4,6 +4,9 @@ local core = require "septet.core"
 
 local failure = {}
 
+--- The error of a job of which the worker died, or the lease ended.
+failure.LOST = "the worker was lost"
+
 --- Returns a JobsError.
 ---@param code string
 ---@param queue string the queue's URL, without a password
