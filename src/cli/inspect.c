@@ -313,6 +313,14 @@ static int open_pipe(pid_t pid, const struct question *q)
     return fd;
 }
 
+void inspect_decline(pid_t pid, int value, const char *reason)
+{
+    struct question q = question_unpack((unsigned)value);
+    struct asker asker = {.state = ASKED, .fd = open_pipe(pid, &q)};
+    if (asker.fd >= 0)
+        refuse(&asker, QUESTION_NONE, reason, strlen(reason));
+}
+
 /* Takes the question of another process. Without room for it, that process gets no answer. */
 static void take_question(const siginfo_t *info)
 {

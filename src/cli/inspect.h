@@ -3,11 +3,16 @@
 #ifndef SPT_CLI_INSPECT_H
 #define SPT_CLI_INSPECT_H
 
+#include <sys/types.h>
+
 #include "septet/septet.h"
 
 /* Catches the two signals from here on, until the process ends. Those that are ignored stay
  * ignored. */
 void inspect_init(void);
+
+/* Answers the question `value` of the process `pid` with a reason why there are no tasks. */
+void inspect_decline(pid_t pid, int value, const char *reason);
 
 /* Sets the name of the script, for the first line. Borrowed. */
 void inspect_set_title(const char *title);

@@ -24,6 +24,8 @@
 #include "ps.h"
 #include "signals.h"
 #include "trace.h"
+#include "worker.h"
+#include "workers.h"
 
 struct cli {
     int argc;
@@ -425,6 +427,9 @@ int main(int argc, char **argv)
         return finish_output(options_print_help());
     if (options_run_stdin(&cli.options, argc) && isatty(STDIN_FILENO))
         return options_print_usage();
+    if (cli.options.workers > 1)
+        return workers_run(&cli.options, argc, argv);
+    worker_begin(&cli.options);
     if (cli.options.script < argc)
         inspect_set_title(argv[cli.options.script]);
     signals_init();

@@ -27,9 +27,9 @@ static const char help_text[] =
     "  --trace=FILE  write a report (.html), Perfetto (.json), HAR (.har), a recording (.trc)\n"
     "  --summary[=json]  print at the end: requests by host, percentiles, the slowest tasks\n"
     "  --otlp[=URL] --propagate=HOSTS --har-bodies  OpenTelemetry, bodies: see man septet\n"
-    "  --virtual-time  let the clock jump to the next deadline when no task can run\n"
-    "  --shuffle=SEED  run tasks that are ready together in an order drawn from a number\n"
+    "  --virtual-time --shuffle=SEED  a clock that jumps when all wait; a drawn order\n"
     "  --max-slice=S   end a task that runs for more than S seconds without waiting\n"
+    "  --workers=N     run N processes of the script, with their outputs by whole lines\n"
     "  --version  print the versions and end\n"
     "  --help     print this and end\n"
     "  --         end of the options\n"
@@ -59,6 +59,8 @@ static int bad_option(const char *problem, const char *option, const char *neare
     fprintf(stderr, "\n");
     return options_print_usage();
 }
+
+#define WORKERS_MAX 256 /* each takes two descriptors */
 
 #define LONGEST_OPTION 15 /* characters; a longer name is never suggested */
 
@@ -93,7 +95,8 @@ static const char *nearest_option(const char *option)
 {
     static const char *const names[] = {"har-bodies",   "help",        "max-slice", "otlp",
                                         "propagate",    "shuffle",     "summary",   "trace",
-                                        "trace-filter", "trace-limit", "version",   "virtual-time"};
+                                        "trace-filter", "trace-limit", "version",   "virtual-time",
+                                        "workers"};
     const char *name = option + strspn(option, "-");
     size_t len = strcspn(name, "="), best = 3;
     const char *nearest = NULL;
@@ -131,6 +134,16 @@ static int parse_max_slice(struct options *options, const char *option, const ch
     if (*end != '\0' || *value == '\0' ||
         !(options->max_slice >= 0.001 && options->max_slice < 1e6))
         return bad_option("seconds, at least 0.001, are expected in", option, NULL);
+    return EXIT_DONE;
+}
+
+static int parse_workers(struct options *options, const char *option, const char *value)
+{
+    size_t digits = strspn(value, "0123456789");
+    long n = digits > 0 && digits < 6 && value[digits] == '\0' ? strtol(value, NULL, 10) : 0;
+    if (n < 1 || n > WORKERS_MAX)
+        return bad_option("a number from 1 to 256 is expected in", option, NULL);
+    options->workers = (int)n;
     return EXIT_DONE;
 }
 
@@ -232,6 +245,8 @@ static int parse_long(struct options *options, const char *option)
         return parse_shuffle(options, option, value);
     if ((value = value_of(option, "--max-slice")))
         return parse_max_slice(options, option, value);
+    if ((value = value_of(option, "--workers")))
+        return parse_workers(options, option, value);
 
     if (strcmp(option, "--virtual-time") == 0)
         options->virtual_time = true;
@@ -289,6 +304,18 @@ static const char *find_command(int argc, char **argv)
     return NULL;
 }
 
+/* Several processes cannot read one script from standard input. */
+static int check_workers(const struct options *options, int argc, char **argv)
+{
+    bool is_stdin = options_run_stdin(options, argc);
+    if (options->script < argc && options->script == options->option_count)
+        is_stdin = strcmp(argv[options->script], "-") == 0;
+    if (options->workers < 2 || !is_stdin)
+        return EXIT_DONE;
+    fputs("septet: --workers needs a script in a file, which each of them reads\n", stderr);
+    return options_print_usage();
+}
+
 int options_parse(struct options *options, int argc, char **argv)
 {
     int i = 1, status;
@@ -309,7 +336,7 @@ int options_parse(struct options *options, int argc, char **argv)
         return bad_option("--otlp is missing for", options->outputs.propagate, NULL);
     options->option_count = i;
     options->script = i < argc && strcmp(argv[i], "--") == 0 ? i + 1 : i;
-    return EXIT_DONE;
+    return check_workers(options, argc, argv);
 }
 
 bool options_run_stdin(const struct options *options, int argc)

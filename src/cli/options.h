@@ -36,6 +36,7 @@ struct options {
     bool virtual_time;
     unsigned long long shuffle; /* seed; 0 for the order of arrival */
     double max_slice;           /* seconds; 0 for no limit */
+    int workers;                /* processes that run the script; 0 or 1: this one */
     int option_count;           /* argv[1] .. argv[option_count - 1] are options */
     int script;                 /* argv[script] is the script; argc if there is none */
 };

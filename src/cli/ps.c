@@ -97,7 +97,7 @@ static bool segment_has_note(int fd, const ElfW(Phdr) * segment)
     char *bytes = malloc(size);
     bool found = bytes != NULL &&
                  pread(fd, bytes, size, (off_t)segment->p_offset) == (ssize_t)size &&
-                 has_note(bytes, size, segment->p_align == 8 ? 8 : 4);
+                 (has_note(bytes, size, 4) || has_note(bytes, size, 8));
     free(bytes);
     return found;
 }

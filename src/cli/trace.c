@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "load.h"
+#include "worker.h"
 
 /* Returns true for the options that septet.trace.cli knows. */
 static bool is_output(const char *option)
@@ -36,7 +37,7 @@ int trace_start(lua_State *L)
         }
     }
     lua_pushstring(L, start->argv[start->script]);
-    lua_pushboolean(L, isatty(STDERR_FILENO));
+    lua_pushboolean(L, worker_isatty(STDERR_FILENO));
     lua_call(L, 3, 0);
     return 0;
 }

@@ -18,6 +18,20 @@ local LINES_ON_A_TERMINAL = 100 -- in a second: more cannot be read, and slow th
 -- `recorded`, from which the targets are made.
 local started = { targets = {} }
 
+-- The number of this process among the workers of a command, nil if it is alone.
+local function worker()
+  local count = tonumber(os.getenv "SEPTET_WORKERS")
+  return count and count > 1 and tonumber(os.getenv "SEPTET_WORKER") or nil
+end
+
+-- Returns a function that writes to standard error. What is written at once is not mixed with that
+-- of other workers.
+local function writer()
+  local number = worker()
+  local label = number and ("[%d] "):format(number) or ""
+  return function(text) io.stderr:write(label .. text) end
+end
+
 local function complain(format, ...)
   io.stderr:write("septet: ", terminal.escape(format:format(...)), "\n")
 end
@@ -90,7 +104,7 @@ end
 
 local function start_lines(options, is_terminal)
   local limit = options.limit or is_terminal and LINES_ON_A_TERMINAL or 0
-  local add, report = lines.new(function(text) io.stderr:write(text) end,
+  local add, report = lines.new(writer(),
     { start = core.now(), filter = options.filter, limit = limit })
   trace.subscribe(add)
   started.report_lines = report
@@ -103,7 +117,8 @@ function cli.start(words, script, is_terminal)
   if options.targets[1] then start_recording(options, script) end
   if options.summary and options.summary ~= "none" then
     started.summary = require "septet.trace.summary".start()
-    started.summary_options = { json = options.summary == "json", script = script }
+    started.summary_options = { script = script, worker = worker() }
+    started.summary_options.json = options.summary == "json"
   end
   if options.otlp then
     local url = type(options.otlp) == "string" and options.otlp or nil
@@ -160,6 +175,13 @@ local function write_targets()
   return all
 end
 
+local function print_summary()
+  local parts, number = {}, started.summary_options.worker
+  if number and not started.summary_options.json then parts[1] = ("worker %d:\n"):format(number) end
+  started.summary:print(function(text) parts[#parts + 1] = text end, started.summary_options)
+  io.stderr:write(table.concat(parts))
+end
+
 --- Ends the outputs, once. Returns false if one of them failed.
 function cli.finish()
   if started.finished then return true end
@@ -168,9 +190,7 @@ function cli.finish()
   if started.report_lines then started.report_lines() end
   local ok = true
   if started.recording then ok = write_targets() end
-  if started.summary then
-    started.summary:print(function(text) io.stderr:write(text) end, started.summary_options)
-  end
+  if started.summary then print_summary() end
   return ok
 end
 

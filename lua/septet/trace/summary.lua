@@ -6,8 +6,8 @@
 --   collector:print(write, options)              writes the summary; options as below
 --   summary.export(model, write, options)        writes that of a finished model
 --
--- options: json: true for one line of JSON; script: the name to be shown; till: seconds, the end of
--- the run, by default the time of the last event
+-- options: json: true for one line of JSON; script: the name to be shown; worker: its number among
+-- the workers; till: seconds, the end of the run, by default the time of the last event
 --
 -- Latencies count every attempt with the time that it took, also those that failed, were cancelled
 -- or have not ended: a response that is late must not vanish from its percentiles.
@@ -33,7 +33,7 @@ end
 local function write_totals(t, write, options, live)
   local cost = cost_of(t, live)
   if options.json then
-    summary_json.write(t, write, options.script, cost)
+    summary_json.write(t, write, options, cost)
   else
     summary_text.write(t, write, cost)
   end
@@ -59,7 +59,7 @@ end
 
 --- Ends the collection, and writes the summary.
 ---@param write fun(text: string)
----@param options {json: boolean|nil, script: string|nil, till: number|nil}|nil
+---@param options {json: boolean|nil, script: string|nil, worker: integer|nil, till: number|nil}|nil
 function collector:print(write, options)
   options = options or {}
   if self.unsubscribe then self.unsubscribe() end

@@ -126,8 +126,9 @@ local function json_finding(finding)
 end
 
 --- Writes it. `cost` is the estimate of tracing's own time in seconds, nil if it is not known.
-function summary_json.write(t, write, script, cost)
-  write_value(write, { "version", 1, "script", script or NULL, "seconds", t.till - t.from,
+function summary_json.write(t, write, options, cost)
+  write_value(write, { "version", 1, "script", options.script or NULL,
+    "worker", options.worker or NULL, "seconds", t.till - t.from,
     "requests", json_requests(t),
     "latency", { "response", json_latency(t.latency.response),
       "service", json_latency(t.latency.service), "queue", json_latency(t.latency.queue) },
