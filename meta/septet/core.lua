@@ -948,6 +948,12 @@ function core.http_public(url) end
 ---@return septet.HtmlParts
 function core.html() end
 
+-- --- src/op/sqlite ---
+
+--- Returns the functions of databases, which are opened by the first call.
+---@return septet.SqliteParts
+function core.sqlite() end
+
 -- --- src/op/net ---
 
 ---@class septet.NetPolicy: userdata

@@ -60,6 +60,7 @@ static void (*const libraries[])(lua_State *L, struct spt_env *env) = {
     spt_open_profile,
     spt_open_html,
     spt_open_redis,
+    spt_open_sqlite,
     spt_open_process,
     spt_open_task,
 };

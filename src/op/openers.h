@@ -38,5 +38,6 @@ void spt_open_gate(lua_State *L, struct spt_env *env);
 void spt_open_process(lua_State *L, struct spt_env *env);
 void spt_open_html(lua_State *L, struct spt_env *env);
 void spt_open_redis(lua_State *L, struct spt_env *env);
+void spt_open_sqlite(lua_State *L, struct spt_env *env);
 
 #endif

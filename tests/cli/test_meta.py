@@ -26,6 +26,7 @@ CLASSES = {
     "septet.recording": "Recording",
     "septet.lock": "Lock", "septet.net.connection": "Connection",
     "septet.net.server": "Server", "septet.scope": "Group", "septet.semaphore": "Semaphore",
+    "septet.sqlite.database": "SqliteHandle",
     "septet.task": "Task",
 }
 
@@ -38,6 +39,7 @@ require 'septet.net'
 require 'septet.html'
 local registry = debug.getregistry()
 local core = registry['septet.core']
+core.sqlite()
 for name in pairs(core) do print('core', name) end
 local function methods(label, t)
   for name, value in pairs(t) do

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* What a database is asked for: a program of statements with their values, its answer, and what
+ * went wrong. The thread of the database has it until it is answered. */
+#ifndef SPT_SQLITE_REQUEST_H
+#define SPT_SQLITE_REQUEST_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/list.h"
+
+enum { SPT_SQLITE_STATEMENTS_MAX = 128 };
+
+/* What is known of a statement. */
+enum {
+    SPT_SQLITE_BEGINS = 1u << 0, /* it begins a change */
+    /* if it changes no row, or returns none, the change is undone, and its rest is left out */
+    SPT_SQLITE_FENCES = 1u << 1,
+    SPT_SQLITE_ROWS = 1u << 2, /* its rows are handed out */
+    /* It runs until it returns no row, or so many rows as a further value, which comes first, says.
+     * A row that begins with 0 does not count, and is not handed out. */
+    SPT_SQLITE_REPEATS = 1u << 3,
+    SPT_SQLITE_CONTINUES = 1u << 4, /* repeats for what the step before has left */
+    SPT_SQLITE_READS = 1u << 5,     /* it changes nothing */
+    SPT_SQLITE_SCRIPT = 1u << 6,    /* several statements, without values */
+};
+
+struct spt_sqlite_statement {
+    char *sql;       /* owned */
+    unsigned values; /* for each run of it */
+    unsigned flags;
+};
+
+/* Why a request failed. */
+struct spt_sqlite_fault {
+    const char *code; /* one word; NULL: it did not */
+    char words[256];
+};
+
+/* Called on the owner's thread, with the answer. Owns the request from now on. */
+typedef void spt_sqlite_fn(void *ud);
+
+enum {
+    SPT_SQLITE_RELAXED = 1u << 0,  /* a power cut may undo it */
+    SPT_SQLITE_OPTIONAL = 1u << 1, /* left out if the waiter has left before it begins */
+};
+
+struct spt_sqlite_request {
+    struct spt_link link;   /* private, of the database */
+    struct spt_buf program; /* the steps */
+    unsigned changes;       /* number of changes */
+    unsigned steps;         /* number of steps */
+    unsigned flags;         /* of SPT_SQLITE_RELAXED and the like */
+    bool writes;            /* it has a step that does not only read */
+    bool opens, closes;     /* it opens or closes the database, and has no steps */
+    atomic_bool abandoned;  /* there is no waiter any more */
+    struct spt_buf changed; /* int32_t for each step: number of rows; -1: left out */
+    struct spt_buf rows;    /* for each step with rows, their number of values, and those */
+    struct spt_sqlite_fault fault;
+    spt_sqlite_fn *fn; /* NULL: no waiter */
+    void *ud;
+};
+
+/* Returns a request without a step, or NULL. */
+struct spt_sqlite_request *spt_sqlite_request_new(void);
+
+/* Frees a request that no database has. */
+void spt_sqlite_request_free(struct spt_sqlite_request *request);
+
+/* Begins a step. Its values follow, by spt_sqlite_program_add_value(). Returns SEPTET_OK,
+ * SEPTET_ETOOBIG or SEPTET_ENOMEM. */
+int spt_sqlite_request_add(struct spt_sqlite_request *request, uint32_t statement, unsigned flags);
+
+#endif
