@@ -2,6 +2,8 @@
 --- The engines of queues, as their tests open them: with a clock and owners that the test controls.
 local engines = {}
 
+local fs = require "septet.fs"
+
 local private = debug.getregistry()["septet.require"] -- of private modules
 
 local Place = {}
@@ -35,6 +37,11 @@ end
 function engines.stop()
   if server then server:close() end
   server = nil
+end
+
+function makers.sqlite()
+  local dir = fs.temp_dir()
+  return dir.path .. "/" .. unique(), function() dir:close() end
 end
 
 --- Returns an empty place for a queue, which `close` removes. `clock` has the seconds of its two

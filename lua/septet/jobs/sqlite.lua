@@ -1,0 +1,271 @@
+-- SPDX-License-Identifier: MIT
+-- Queues in a file, by SQLite. Each method is one request to the thread of the database, which runs
+-- it in one transaction.
+local core = require "septet.core"
+local clock = require "septet.jobs.clock"
+local hand = require "septet.jobs.sqlite.hand"
+local opening = require "septet.jobs.sqlite.opening"
+
+local sqlite = {}
+
+local RELAXED, OPTIONAL = 1, 2 -- flags of a request
+local SLICE = 1000             -- jobs that are put without a pause
+local LOST_MOST = 10000        -- leases that one take ends
+local VIEW = 8                 -- columns of a leased job
+local CHECK_EVERY = 1          -- seconds between two looks at the owners
+local KEPT_TOKENS = 64         -- tokens that take() knows again
+
+---@class septet.jobs.Sqlite
+local Driver = {}
+Driver.__index = Driver
+for name, method in pairs(hand) do Driver[name] = method end
+
+-- Runs the first n values of a list as statements. Returns the numbers of changed rows, and a list
+-- of values for each statement with rows.
+local function run(self, list, n, flags, program)
+  local changed, a, b, c = self.db:run(list, n, flags or 0, program)
+  if not changed then opening.raise(self.shown, a, b) end
+  return changed, a, b, c
+end
+
+-- --- put ---
+
+local function add_put(ids, list, n, job, wall, place)
+  local delay = job.delay or 0
+  list[n + 1], list[n + 2], list[n + 3] = ids.put, job.key, job.data or false
+  list[n + 4], list[n + 5], list[n + 6] = job.priority or 0, job.group or false, wall
+  list[n + 7], list[n + 8] = delay > 0 and 2 or 0, delay > 0 and wall + delay
+  list[n + 9], list[n + 10] = place, job.again or false
+  return n + 10
+end
+
+--- Adds jobs. Returns the number of new ones, and a table with true for each.
+function Driver:put(jobs)
+  local ids, wall, total = self.ids, self.clock.wall(), #jobs
+  local list, n, program = { ids.take_turns, total }, 2, nil
+  for i = 1, total do
+    n = add_put(ids, list, n, jobs[i], wall, total - i)
+    if i % SLICE == 0 then
+      program = program or self.db:program()
+      self.db:add(list, n, 0, program)
+      n = 0
+      core.pause()
+    end
+  end
+  local changed = run(self, list, n, 0, program)
+  local count, new = 0, {}
+  for i = 1, total do
+    if changed[i + 1] == 1 then count, new[i] = count + 1, true end
+  end
+  return count, new
+end
+
+-- --- take ---
+
+-- Appends the tables of leased jobs to a list.
+local function add_views(jobs, rows)
+  for i = 1, #rows, VIEW do
+    jobs[#jobs + 1] = { key = rows[i + 1], data = rows[i + 2] or nil, attempt = rows[i + 3],
+      priority = rows[i + 4], put_at = rows[i + 5], group = rows[i + 6] or nil,
+      history_n = rows[i + 7] }
+  end
+end
+
+-- Sorts jobs by priority, and leaves those of one priority in their order.
+local function sort_stably(jobs)
+  for i = 2, #jobs do
+    local job, at = jobs[i], i
+    while at > 1 and jobs[at - 1].priority < job.priority do
+      jobs[at], at = jobs[at - 1], at - 1
+    end
+    jobs[at] = job
+  end
+end
+
+local function view_of(self, row)
+  local due = row[2] and row[2] - self.clock.wall()
+  local lease = row[3] and row[3] - self.clock.steady()
+  local least = due and lease and math.min(due, lease) or due or lease
+  return { open = row[1] == 1, due = least and math.max(least, 0) or nil }
+end
+
+-- Appends the steps that end the leases of owners that have died.
+local function add_dead_owners(self, list, n, now)
+  local ids = self.ids
+  if self.alive then
+    local _, rows = run(self, { ids.owners }, 1)
+    for i = 1, #rows, 2 do
+      if not self.alive(rows[i + 1]) then
+        list[n + 1], list[n + 2] = ids.end_owner, rows[i]
+        n = n + 2
+      end
+    end
+    return n
+  end
+  if now - self.checked_at < CHECK_EVERY then return n end
+  self.checked_at = now
+  list[n + 1], list[n + 2] = ids.end_dead, ids.forget_dead
+  return n + 2
+end
+
+-- Returns what was leased under a token before, or nil.
+local function taken_before(self, token)
+  local ids = self.ids
+  local _, rows, row = run(self, { ids.leased_by, token, ids.outlook }, 3)
+  if #rows == 0 then return nil end
+  local jobs = {}
+  add_views(jobs, rows)
+  return jobs, view_of(self, row)
+end
+
+local function remember(self, token)
+  local old = self.tokens[self.token_at]
+  if old then self.tokens[old] = nil end
+  self.tokens[self.token_at], self.tokens[token] = token, true
+  self.token_at = self.token_at % KEPT_TOKENS + 1
+end
+
+--- Leases up to n jobs.
+function Driver:take(n, options)
+  local ids, token = self.ids, options.token
+  if self.tokens[token] then
+    local jobs, view = taken_before(self, token)
+    if jobs then return jobs, view end
+  end
+  remember(self, token)
+  local now, wall = self.clock.steady(), self.clock.wall()
+  local lease, limit = now + options.lease, options.limit or false
+  local list = { ids.bring_due, wall, ids.count_due }
+  local length = add_dead_owners(self, list, 3, now)
+  for _, value in ipairs { ids.bring_lost, LOST_MOST, now, wall, options.attempts,
+    ids.lease, n, self.id, token, lease, limit,
+    ids.lease_waiting, self.id, token, lease, limit, ids.outlook } do
+    length = length + 1
+    list[length] = value
+  end
+  local _, pending, waiting, row = run(self, list, length, RELAXED + OPTIONAL)
+  local jobs, woken = {}, {}
+  add_views(jobs, pending)
+  add_views(woken, waiting)
+  sort_stably(woken)
+  table.move(woken, 1, #woken, #jobs + 1, jobs)
+  return jobs, view_of(self, row)
+end
+
+--- Puts leased jobs into their groups. One waits there if the group is full.
+function Driver:enter(asked, limit)
+  local list, n, answers = {}, 0, {}
+  for i, job in ipairs(asked) do
+    n = n + 5
+    list[n - 4], list[n - 3], list[n - 2] = self.ids.enter, job.key, job.token
+    list[n - 1], list[n] = job.group, limit
+    answers[i] = "lost"
+  end
+  local results = table.pack(self.db:run(list, n, RELAXED))
+  if not results[1] then opening.raise(self.shown, results[2], results[3]) end
+  for i = 1, #asked do
+    local row = results[i + 1]
+    if row[1] then answers[i] = row[1] == 1 end
+  end
+  return answers
+end
+
+-- --- the end of a job ---
+
+local function add_ending(ids, list, n, ending, wall, place)
+  local how = ending.how
+  local id = how == "retry" and (ending.delay or 0) > 0 and ids.retry_later or ids[how]
+  list[n + 1], list[n + 2], list[n + 3] = id, ending.key, ending.token
+  if how == "back" then return n + 3 end
+  list[n + 4] = wall
+  if how == "dropped" then return n + 4 end
+  if how == "done" then
+    list[n + 5] = place
+    list[n + 6], list[n + 7], list[n + 8] = ids.result, place, ending.key
+    list[n + 9], list[n + 10] = wall, ending.result or false
+    return n + 10
+  end
+  list[n + 5] = ending.error or false
+  if id == ids.retry then return n + 5 end
+  if id == ids.dead then
+    list[n + 6] = ending.traceback or false
+  else
+    list[n + 6] = wall + ending.delay
+  end
+  return n + 6
+end
+
+-- Returns a list of statements that end jobs, its length, and the number of the step that begins
+-- each end.
+local function endings(self, ends)
+  local ids, wall, results, puts = self.ids, self.clock.wall(), 0, 0
+  for _, ending in ipairs(ends) do
+    if ending.how == "done" then results = results + 1 end
+    puts = puts + (ending.puts and #ending.puts or 0)
+  end
+  local list, n, steps, step = { ids.take_results, results, ids.take_turns, puts }, 4, {}, 2
+  for i, ending in ipairs(ends) do
+    local done = ending.how == "done"
+    if done then results = results - 1 end
+    n = add_ending(ids, list, n, ending, wall, results)
+    step = step + 1
+    steps[i] = step
+    if done then step = step + 1 end
+    for _, job in ipairs(ending.puts or {}) do
+      puts = puts - 1
+      n = add_put(ids, list, n, job, wall, puts)
+      step = step + 1
+    end
+  end
+  return list, n, steps
+end
+
+-- Sets the answers of the ends that were refused: true if their tokens have ended the jobs before.
+local function look_again(self, ends, answers)
+  local list, n, which = {}, 0, {}
+  for i, ending in ipairs(ends) do
+    if not answers[i] then
+      list[n + 1], list[n + 2], list[n + 3] = self.ids.has_ended, ending.key, ending.token
+      n = n + 3
+      which[#which + 1] = i
+    end
+  end
+  if n == 0 then return end
+  local found = table.pack(self.db:run(list, n, 0))
+  if not found[1] then opening.raise(self.shown, found[2], found[3]) end
+  for k, i in ipairs(which) do answers[i] = found[k + 1][1] == 1 end
+end
+
+--- Ends jobs. Returns for each if its lease held.
+function Driver:finish(ends)
+  local answers, list, n, steps = {}, endings(self, ends)
+  local changed = run(self, list, n)
+  for i = 1, #ends do answers[i] = changed[steps[i]] == 1 end
+  look_again(self, ends, answers)
+  return answers
+end
+
+--- Renews leases. Returns for each if it held.
+function Driver:renew(asked, seconds)
+  local list, n, lease = {}, 0, self.clock.steady() + seconds
+  for _, job in ipairs(asked) do
+    list[n + 1], list[n + 2], list[n + 3], list[n + 4] = self.ids.renew, job.key, job.token, lease
+    n = n + 4
+  end
+  local changed, answers = run(self, list, n, RELAXED), {}
+  for i = 1, #asked do answers[i] = changed[i] == 1 end
+  return answers
+end
+
+--- Opens the queue of a file. Raises JobsError. For tests, `options.alive` tells whether an owner
+--- still is, and `options.schema` replaces the schema.
+---@async
+function sqlite.open(place, options)
+  local db, ids = opening.open(place.path, place.shown, options, options.schema)
+  local id = opening.add_owner(db, place.shown, ids, options.owner)
+  local clocks = options.clock or clock
+  return setmetatable({ db = db, ids = ids, id = id, shown = place.shown, clock = clocks,
+    alive = options.alive, checked_at = clocks.steady(), tokens = {}, token_at = 1 }, Driver)
+end
+
+return sqlite

@@ -1,0 +1,108 @@
+-- SPDX-License-Identifier: MIT
+-- What is done with a queue in a file beside running its jobs: looking at it, and mending it.
+local core = require "septet.core"
+local json = require "septet.json"
+local opening = require "septet.jobs.sqlite.opening"
+
+local hand = {}
+
+local COUNT_SHARE = 20  -- counting takes at most this part of the time
+local COUNT_LONG = 0.02 -- seconds from which on counting is rationed
+local FORGOTTEN = 5000  -- jobs that one statement forgets
+
+local function run(self, list, flags)
+  local changed, a, b = self.db:run(list, #list, flags or 0)
+  if not changed then opening.raise(self.shown, a, b) end
+  return changed, a, b
+end
+
+-- --- what is there ---
+
+-- Returns the row of counts. Those of a long queue are kept for a while, because counting it takes
+-- the thread's time.
+local function counts_of(self)
+  local now = core.now()
+  if self.counts and now < self.counts_until then return self.counts end
+  local _, row = run(self, { self.ids.counts })
+  local took = core.now() - now
+  self.counts = row
+  self.counts_until = took < COUNT_LONG and 0 or now + took * COUNT_SHARE
+  return row
+end
+
+function hand:stats()
+  local wall = self.clock.wall()
+  local c = counts_of(self)
+  local _, recent = run(self, { self.ids.rate, wall })
+  return { pending = c[1], waiting = c[2], delayed = c[3], leased = c[4], done = c[5], dead = c[6],
+    oldest = c[7] and math.max(0, wall - c[7]) or nil,
+    rate = recent[1] / math.max(1, wall - recent[2]) }
+end
+
+--- Returns up to n results behind a cursor, and the next cursor, or nil at the end.
+function hand:results(after, n)
+  local _, rows = run(self, { self.ids.results, after or 0, n })
+  local list = {}
+  for i = 1, #rows, 4 do
+    list[#list + 1] = { key = rows[i + 1], result = rows[i + 2] or nil, at = rows[i + 3] }
+  end
+  return list, #list == n and rows[#rows - 3] or nil
+end
+
+--- Returns up to n dead jobs behind a cursor, and the next cursor, or nil at the end.
+function hand:dead(after, n)
+  local _, rows = run(self, { self.ids.dead_jobs, after or 0, n })
+  local list = {}
+  for i = 1, #rows, 8 do
+    list[#list + 1] = { key = rows[i + 1], data = rows[i + 2] or nil, error = rows[i + 3] or nil,
+      traceback = rows[i + 4] or nil, attempts = rows[i + 5],
+      history = rows[i + 6] and json.decode(rows[i + 6]) or {}, at = rows[i + 7] }
+  end
+  return list, #list == n and rows[#rows - 7] or nil
+end
+
+-- --- what is mended ---
+
+--- Makes a dead job pending, or all. Returns their number.
+function hand:retry(key)
+  local ids = self.ids
+  if key then return run(self, { ids.take_turns, 1, ids.revive, key })[2] end
+  return run(self, { ids.revive_all, ids.count_due })[1]
+end
+
+--- Removes a job in any state. Returns whether there was one.
+function hand:remove(key)
+  return run(self, { self.ids.remove, key })[1] == 1
+end
+
+function hand:clear()
+  run(self, { self.ids.clear })
+end
+
+--- Removes the jobs that were done so many seconds ago. Returns their number.
+function hand:forget(seconds)
+  local before, count = self.clock.wall() - seconds, 0
+  repeat
+    local n = run(self, { self.ids.forget, before })[1]
+    count = count + n
+  until n < FORGOTTEN
+  return count
+end
+
+--- Returns what is wrong with the file, and with what the tables say: nothing, if all is well.
+function hand:check()
+  local _, found, wrong = run(self, { self.ids.integrity, self.ids.invariants })
+  if found[1] == "ok" then table.remove(found, 1) end
+  return table.move(wrong, 1, #wrong, #found + 1, found)
+end
+
+--- Gives back what this driver has leased, and closes the file.
+function hand:close()
+  local ids = self.ids
+  local changed, word, reason = self.db:run({ ids.give_back, 1 << 40, self.id, ids.remove_owner,
+    self.id }, 5, 1)
+  self.db:close()
+  if not changed and word ~= "closed" then opening.raise(self.shown, word, reason) end
+end
+
+return hand
