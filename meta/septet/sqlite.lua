@@ -4,7 +4,7 @@
 -- What queues in a file are made of: functions of C, and objects whose methods are C functions.
 
 ---@class septet.SqliteParts
----@field open async fun(path: string, application: integer, normal: boolean, patience: number, cache: integer): septet.SqliteHandle|nil, string|nil, string|nil
+---@field open async fun(...: any): septet.SqliteHandle|nil, string|nil, string|nil
 
 ---@class septet.SqliteProgram: userdata
 

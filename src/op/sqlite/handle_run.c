@@ -237,10 +237,10 @@ static int make_request(lua_State *L, const struct spt_sqlite_handle *handle,
 
 /* handle:run(list, count, flags, program): runs statements, behind those of the program, all in one
  * transaction. The list has `count` values: the number of a statement, its values, and so on; false
- * stands for NULL. `flags` is a sum: 1, a power cut may undo it; 2, it is left out if the task stops
- * to wait before it begins. Returns the number of rows that each statement has changed, or -1 if
+ * stands for NULL. `flags` is a sum: 1, a power cut may undo it; 2, it is left out if the wait is
+ * cancelled before it begins. Returns the number of rows that each statement has changed, or -1 if
  * its change was undone, and a list of values for each statement with rows. Returns nil, a word and
- * a description if it failed; then nothing was changed. */
+ * a description if it failed: nothing was changed. */
 static int l_run(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
