@@ -220,6 +220,7 @@ static int l_load(lua_State *L)
     lua_pushcfunction(L, library.open);
     lua_pushliteral(L, "luv");
     lua_call(L, 1, 1);
+    spt_luv_order_exit();
     if (shares)
         adopt(L, env, &library);
     lua_pushstring(L, path);

@@ -43,6 +43,10 @@ int spt_luv_call(lua_State *L, int nargs, int nresults, int flags);
 /* Sets what makes and closes the states of luv's threads. `file` is what dlopen() returned. */
 void spt_luv_own_threads(void *file, lua_CFunction open);
 
+/* Makes exit() end libuv's thread pool before luv closes what its threads use. Called each time luv
+ * was opened in a state, because that makes exit() call luv; libuv itself ends the pool later. */
+void spt_luv_order_exit(void);
+
 /* Returns true if the value on top of the stack is a handle that libuv has not closed, or a request
  * in flight. The userdata of struct spt_luv is at index `luv`. */
 bool spt_luv_is_pending(lua_State *L, int luv);

@@ -1,36 +1,46 @@
 /* SPDX-License-Identifier: MIT */
-/* Makes and closes the states of luv's threads. luv closes those of the thread pool when the
- * process exits, while their threads still run: such a state is left alone. */
+/* Makes and closes the states of luv's threads. When the process exits, luv closes those of the
+ * thread pool and forgets its lock, while their threads may still run and more work is queued. So
+ * the pool ends before that, and a state of another thread is left alone. */
 #include <dlfcn.h>
 #include <lauxlib.h>
 #include <lualib.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lua/luv_parts.h"
 
-static const char thread_key = 0; /* its address is the key of the thread in the registry */
-
 /* The same in each host of the process, which has one luv. */
 static _Atomic(lua_CFunction) luv_open;
+
+/* Returns where a state has its thread: beside its stack, which a thread may be using. */
+static pthread_t *thread_of(lua_State *L)
+{
+    _Static_assert(sizeof(pthread_t) <= LUA_EXTRASPACE, "a thread's name fits");
+    return lua_getextraspace(L);
+}
+
+void spt_luv_order_exit(void)
+{
+    atexit(uv_library_shutdown);
+}
 
 static lua_State *acquire(void)
 {
     lua_State *L = luaL_newstate();
     luaL_openlibs(L);
     luaL_requiref(L, "luv", atomic_load(&luv_open), 0);
+    spt_luv_order_exit();
     lua_settop(L, 0);
-    *(pthread_t *)lua_newuserdatauv(L, sizeof(pthread_t), 0) = pthread_self();
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &thread_key);
+    *thread_of(L) = pthread_self();
     return L;
 }
 
 static void release(lua_State *L)
 {
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &thread_key);
-    const pthread_t *thread = lua_touserdata(L, -1);
-    if (!thread || pthread_equal(*thread, pthread_self()))
+    if (pthread_equal(*thread_of(L), pthread_self()))
         lua_close(L);
 }
 
@@ -38,7 +48,7 @@ static void release(lua_State *L)
 static void stay(void)
 {
     Dl_info info;
-    if (dladdr(&thread_key, &info) && info.dli_fname)
+    if (dladdr(&luv_open, &info) && info.dli_fname)
         (void)dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
 }
 

@@ -38,6 +38,15 @@ class Luv(harness.Case):
                 with self.subTest(code=code % close):
                     self.check(self.lua(code % close), 3)
 
+    def test_an_exit_leaves_alone_what_threads_of_the_pool_compute(self):
+        """The states of these threads were asked for their owner while they ran."""
+        work = "for i = 1, 3e5 do t[i % 100] = {} end"
+        self.HEAD = "local uv = require 'luv'\n"
+        self.check(self.lua("""for i = 1, 4 do
+  uv.new_work(function() local t = {} %s end, print):queue()
+end
+os.exit(3)""" % work), 3)
+
     def test_an_interrupt_ends_them(self):
         loop = LATER % "print 'ready' while true do end"
         for code in "print 'ready' task.future():await()", loop:
