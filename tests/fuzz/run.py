@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""run.py [--planted] PROGRAM SECONDS: runs a fuzz target from the seeds in seeds/NAME, and prints
-how many inputs it tried and how many edges of the code they covered. It ends with 1 if the target
-found something; the input is then kept in findings/ beside the program. With --planted, the target
-has a bug planted in it, and not finding that bug is the failure."""
+"""run.py [--planted INPUTS] PROGRAM SECONDS: runs a fuzz target from the seeds in seeds/NAME, and
+prints how many inputs it tried and how many edges of the code they covered. It ends with 1 if the
+target found something; the input is then kept in findings/ beside the program. With --planted, the
+target has a bug planted in it, and not finding that bug within so many inputs is the failure: how
+many it tries in a time depends on what else the machine does."""
 
 import argparse
 import os
@@ -33,14 +34,14 @@ def isolated(command):
     ]
 
 
-def run(program, seeds, seconds, folder):
+def run(program, seeds, seconds, folder, *options):
     """Returns the exit status, what the target printed, and the paths of what it found."""
     corpus, found = os.path.join(folder, "corpus"), os.path.join(folder, "found") + os.sep
     os.mkdir(corpus)
     os.mkdir(found)
     command = [
         program, "-max_total_time=%d" % seconds, "-timeout=10", "-rss_limit_mb=2048",
-        "-max_len=8192", "-print_final_stats=1", "-artifact_prefix=" + found, corpus,
+        "-max_len=8192", "-print_final_stats=1", "-artifact_prefix=" + found, *options, corpus,
     ]
     if os.path.isdir(seeds):
         command.append(seeds)
@@ -58,7 +59,7 @@ def run(program, seeds, seconds, folder):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--planted", action="store_true")
+    parser.add_argument("--planted", type=int, metavar="INPUTS")
     parser.add_argument("program")
     parser.add_argument("seconds", type=int)
     options = parser.parse_args()
@@ -67,7 +68,8 @@ def main():
 
     with tempfile.TemporaryDirectory() as folder:
         status, output, found = run(
-            program, os.path.join(HERE, "seeds", name), options.seconds, folder
+            program, os.path.join(HERE, "seeds", name), options.seconds, folder,
+            *(["-runs=%d" % options.planted] if options.planted else []),
         )
         inputs = re.findall(r"stat::number_of_executed_units: (\d+)", output) or re.findall(
             r"^#(\d+)", output, re.M
