@@ -217,6 +217,36 @@ local WAITS = {
   end,
 }
 
+describe("a ticker", function()
+  local function compute(seconds)
+    local n, cpu = 0, os.clock()
+    while os.clock() - cpu < seconds do n = n + 1 end
+  end
+
+  for title, block in pairs {
+    computes = function() compute(0.1) end, ["waits in C"] = function() os.execute "sleep 0.1" end,
+  } do
+    it("tells of a loop that is blocked once, and again and again, where it " .. title, function()
+      raises("the loop was blocked for", ticker.beats, block)
+      raises("the loop was blocked for", ticker.beats, function()
+        for _ = 1, 5 do
+          block()
+          task.sleep(0.02)
+        end
+      end)
+    end)
+  end
+
+  it("lets a task compute for less than it would miss", function()
+    ticker.beats(function()
+      for _ = 1, 20 do
+        compute(0.015)
+        task.sleep(0)
+      end
+    end)
+  end)
+end)
+
 describe("the loop is free in a wait for", function()
   local titles = {}
   for title in pairs(WAITS) do titles[#titles + 1] = title end
