@@ -206,27 +206,29 @@ class Scripts(unittest.TestCase):
         self.assertEqual([line["path"] for line in seen], ["/raw/spec", "/raw/none"])
 
 
-READS = """
-import os, socket
+# How many segments came: what a busy machine lets the reader find together was sent apart. 152 is
+# the place of tcpi_data_segs_in.
+SEGMENTS = """
+import os, socket, struct
 sock = socket.create_connection(("127.0.0.1", int(os.environ["SEPTET_ORIGIN"].rpartition(":")[2])))
 sock.sendall(b"GET /bytes/1500 HTTP/1.0\\r\\n\\r\\n")
-got, reads = b"", 0
+got = b""
 while piece := sock.recv(65536):
-    got, reads = got + piece, reads + 1
+    got += piece
 assert got.endswith(b"\\r\\n\\r\\n" + b"0123456789abcdef" * 93 + b"0123456789ab")
-print(reads)
+print(struct.unpack_from("I", sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 156), 152)[0])
 """
 
 
 class WithOrigin(unittest.TestCase):
-    def reads(self, *options):
-        command = [*WITH_ORIGIN, *options, sys.executable, "-c", READS]
+    def segments(self, *options):
+        command = [*WITH_ORIGIN, *options, sys.executable, "-c", SEGMENTS]
         return int(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
     def test_one_byte_at_a_time(self):
-        self.assertLess(self.reads(), 100)
-        # Where the machine is busy, bytes may wait for one another.
-        self.assertTrue(any(self.reads("--one-byte") > 1000 for _ in range(20)))
+        self.assertLess(self.segments(), 20)
+        # Where the machine is busy, the kernel joins bytes that wait.
+        self.assertTrue(any(self.segments("--one-byte") > 200 for _ in range(20)))
 
     def test_the_status_is_the_command_s(self):
         for script, status in (("exit 7", 7), ("exit 0", 0), ("kill -TERM $$", 143)):
