@@ -12,7 +12,6 @@ local redis = {}
 local FORMAT = "1"
 local STEP = 500           -- rows of a script
 local BEAT = 1             -- seconds between two heart-beats
-local TAKES_KEPT = 64      -- tokens of takes that are known to have been used
 local CLOSE_PATIENCE = 2 -- seconds
 
 ---@class septet.jobs.Redis
@@ -113,24 +112,13 @@ local function judged(self)
   return dead
 end
 
-local function was_used(self, mark)
-  local tokens = self.takes
-  if tokens[mark] then return true end
-  local i = tokens.n % TAKES_KEPT + 1
-  if tokens[i] then tokens[tokens[i]] = nil end
-  tokens[i], tokens[mark], tokens.n = mark, true, tokens.n + 1
-  return false
-end
-
 --- Leases up to n jobs.
 ---@async
 function Driver:take(n, options)
-  local used, dead = was_used(self, options.token), judged(self)
-  local reply
+  local dead, reply = judged(self), nil
   repeat
     reply = one(self, "take", tostring(n), seconds(options.lease), tostring(options.attempts),
-      options.limit and tostring(options.limit) or "", options.token, used and "1" or "",
-      self.alive and "1" or "", table.unpack(dead))
+      options.limit and tostring(options.limit) or "", options.token, self.alive and "1" or "", table.unpack(dead))
   until reply[1] == 0
   local list = {}
   for i = 4, #reply, 7 do
@@ -282,7 +270,7 @@ function redis.open(place, options)
   end
   local key = ("septet:{%s}:meta"):format(place.queue)
   local self = setmetatable({ owner = options.owner, short = hash.random(8, "hex"), tokens = 0,
-    takes = { n = 0 }, held = {}, beaten = 0, clock = options.clock, alive = options.alive,
+    held = {}, beaten = 0, clock = options.clock, alive = options.alive,
     link = link.new(place, key, options) }, Driver)
   self.link:open()
   local ok, err = core.try(function()

@@ -7,8 +7,8 @@ local scripts = {}
 scripts.open = [==[
 local P = string.sub(KEYS[1], 1, -5)
 local TYPES = {meta = 'hash', jobs = 'hash', data = 'hash', notes = 'hash', groups = 'hash',
-  classes = 'zset', delayed = 'zset', leases = 'zset', waiting = 'zset', owners = 'zset',
-  results = 'stream', dead = 'stream'}
+  takes = 'hash', classes = 'zset', delayed = 'zset', leases = 'zset', waiting = 'zset',
+  owners = 'zset', results = 'stream', dead = 'stream'}
 local any = false
 for name, kind in pairs(TYPES) do
   local found = redis.call('TYPE', P .. name)['ok']
@@ -191,7 +191,7 @@ for _, name in ipairs(rc('ZRANGE', P .. 'waiting', 0, -1)) do
   gone[#gone + 1] = P .. 'group:' .. name
 end
 for _, name in ipairs({'jobs', 'data', 'notes', 'groups', 'classes', 'delayed', 'leases', 'waiting',
-    'results', 'dead'}) do gone[#gone + 1] = P .. name end
+    'takes', 'results', 'dead'}) do gone[#gone + 1] = P .. name end
 for i = 1, #gone, 4000 do rc('UNLINK', unpack(gone, i, math.min(i + 3999, #gone))) end
 for name in pairs(cnt) do
   if name ~= 'age' and name ~= 'beat' then cnt[name] = 0 end

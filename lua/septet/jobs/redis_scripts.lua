@@ -10,6 +10,7 @@
 -- group:NAME         sorted sets of the jobs that wait in a group
 -- waiting            sorted set of the groups with such jobs
 -- groups             hash of the numbers of leased jobs
+-- takes              hash of the numbers of jobs that are leased by each token
 -- results, dead      streams of the jobs that are done or dropped, and of the dead ones
 -- owners             sorted set of the owners by the queue's age at their last beat
 -- meta               hash of the id, the format and the counters
@@ -38,7 +39,7 @@ local function num(x) return string.format('%.17g', x) end
 
 local jobs, dirty = {}, {}
 local leases, delayed, data, notes, groups = {}, {}, {}, {}, {}
-local changed_groups, known_classes = {}, {}
+local changed_groups, known_classes, released = {}, {}, {}
 
 local function fetch(keys)
   local need = {}
@@ -79,6 +80,20 @@ local function write_scores(name, map)
   bulk('ZADD', name, set)
   bulk('ZREM', name, gone)
 end
+local function count_takes()
+  local tokens, left = {}, {}
+  for token in pairs(released) do tokens[#tokens + 1] = token end
+  for i = 1, #tokens, 1000 do
+    local found = rc('HMGET', P .. 'takes', unpack(tokens, i, math.min(i + 999, #tokens)))
+    for j = 1, #found do
+      local token = tokens[i + j - 1]
+      local n = (tonumber(found[j]) or 0) - released[token]
+      left[token] = n > 0 and n
+    end
+  end
+  write_hash('takes', left)
+  released = {}
+end
 local function flush()
   local records, counters = {}, {}
   for key in pairs(dirty) do
@@ -99,6 +114,7 @@ local function flush()
   local counts = {}
   for name in pairs(changed_groups) do counts[name] = groups[name] ~= 0 and groups[name] end
   write_hash('groups', counts)
+  count_takes()
   dirty, leases, delayed, data, notes, changed_groups = {}, {}, {}, {}, {}, {}
 end
 
@@ -156,6 +172,7 @@ local function wake(name)
   return true
 end
 local function unlease(key, job)
+  released[job[K]] = (released[job[K]] or 0) + 1
   job[K], job[O] = false, false
   leases[key], dirty[key] = false, true
 end
@@ -300,7 +317,7 @@ for i = 1, n do
   local key, token, group = arg(), arg(), arg()
   local job = get(key)
   if not job or job[K] ~= token then
-    answers[i] = job and again and job[E] == '-' .. token and 0 or -1
+    answers[i] = job and again and job[O] == token and 0 or -1
   elseif job[G] == group then
     answers[i] = 1
   elseif leased_in(group) < limit then
@@ -308,8 +325,8 @@ for i = 1, n do
     count_group(group, 1)
     answers[i] = 1
   else
-    job[G], job[E] = group, '-' .. token
     unlease(key, job)
+    job[G], job[O] = group, token -- told by its token that it waits, if asked again
     make_waiting(key, job)
     answers[i] = 0
   end

@@ -3,19 +3,20 @@
 -- redis_scripts.lua.
 local scripts = {}
 
--- take(n, lease, attempts, limit, token, asked, judged, dead owners...): whether there are more to
+-- take(n, lease, attempts, limit, token, judged, dead owners...): whether there are more to
 -- bring back, whether anything is open, the seconds until something is due, and { key, data,
--- attempt, class, put_at, group, failures } of each job. `asked` is "1" if the token was used
--- before, and `judged` if the caller knows which owners are dead.
+-- attempt, class, put_at, group, failures } of each job. `judged` is "1" if the caller knows
+-- which owners are dead.
 scripts.take = [==[
 local STEP = 1000
 local MAX_BYTES = 8000000
 local n, lease, attempts = tonumber(arg()), tonumber(arg()), tonumber(arg())
-local limit, token, asked, judged = tonumber(arg()), arg(), arg() == '1', arg() == '1'
+local limit, token, judged = tonumber(arg()), arg(), arg() == '1'
 local taken, more = {}, 0
 beat()
 
 local function found_again()
+  if rc('HEXISTS', P .. 'takes', token) == 0 then return false end
   local list = rc('ZRANGE', P .. 'leases', 0, -1)
   fetch(list)
   for i = 1, #list do
@@ -127,7 +128,7 @@ local function repair(left)
   end
 end
 
-if not (asked or again) or not found_again() then
+if not found_again() then
   bring_back()
   if more == 0 and n > 0 then
     n = math.min(n, STEP)
@@ -136,6 +137,7 @@ if not (asked or again) or not found_again() then
       repair(n - #taken)
       pick()
     end
+    if #taken > 0 then rc('HSET', P .. 'takes', token, #taken) end
   end
 end
 flush()
