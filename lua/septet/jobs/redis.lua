@@ -12,6 +12,7 @@ local redis = {}
 local FORMAT = "1"
 local STEP = 500           -- rows of a script
 local BEAT = 1             -- seconds between two heart-beats
+local DEAD_AFTER = 5       -- seconds of silence
 local CLOSE_PATIENCE = 2 -- seconds
 
 ---@class septet.jobs.Redis
@@ -118,7 +119,8 @@ function Driver:take(n, options)
   local dead, reply = judged(self), nil
   repeat
     reply = one(self, "take", tostring(n), seconds(options.lease), tostring(options.attempts),
-      options.limit and tostring(options.limit) or "", options.token, self.alive and "1" or "", table.unpack(dead))
+      options.limit and tostring(options.limit) or "", options.token,
+      seconds(self.dead_after), self.alive and "1" or "", table.unpack(dead))
   until reply[1] == 0
   local list = {}
   for i = 4, #reply, 7 do
@@ -271,7 +273,7 @@ function redis.open(place, options)
   local key = ("septet:{%s}:meta"):format(place.queue)
   local self = setmetatable({ owner = options.owner, short = hash.random(8, "hex"), tokens = 0,
     held = {}, beaten = 0, clock = options.clock, alive = options.alive,
-    link = link.new(place, key, options) }, Driver)
+    dead_after = options.dead_after or DEAD_AFTER, link = link.new(place, key, options) }, Driver)
   self.link:open()
   local ok, err = core.try(function()
     local fields = info(self)

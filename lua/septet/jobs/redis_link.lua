@@ -3,6 +3,7 @@
 -- is ridden out.
 local core = require "septet.core"
 local failure = require "septet.jobs.failure"
+local hash = require "septet.hash"
 local redis_hand = require "septet.jobs.redis_hand"
 local redis_scripts = require "septet.jobs.redis_scripts"
 local redis_take = require "septet.jobs.redis_take"
@@ -11,7 +12,7 @@ local sync = require "septet.sync"
 local CONNECT = 5            -- seconds
 local SILENCE = 5            -- seconds without an answer: the connection is broken
 local REPLY_MAX = 256 << 20  -- bytes
-local FIRST_PAUSE = 0.05     -- seconds
+local FIRST_PAUSE = 0.01     -- seconds
 local LONGEST_PAUSE = 2      -- seconds
 
 ---@class septet.jobs.Link
@@ -23,28 +24,29 @@ Link.__index = Link
 local FLAGS = { put = "", finish = "", stats = "no-writes", results = "no-writes",
   dead = "no-writes", owners = "no-writes", check = "no-writes" }
 
+-- Returns the commands that load the scripts, and the hashes by which they are called.
 local function sources()
-  local texts, names = {}, {}
+  local loads, hashes = {}, {}
   for _, part in ipairs { redis_scripts.scripts, redis_take, redis_hand } do
     for name, text in pairs(part) do
       local flags = FLAGS[name] or "allow-oom"
-      texts[name] = "#!lua" .. (flags ~= "" and " flags=" .. flags or "") .. "\n" ..
+      local source = "#!lua" .. (flags ~= "" and " flags=" .. flags or "") .. "\n" ..
         (name == "open" and "" or redis_scripts.base) .. text
-      names[#names + 1] = name
+      loads[#loads + 1] = { "SCRIPT", "LOAD", source }
+      hashes[name] = hash.digest("sha1", source, "hex")
     end
   end
-  table.sort(names)
-  return texts, names
+  return loads, hashes
 end
 
-local TEXTS, NAMES = sources()
+local LOADS, HASHES = sources()
 
 -- What an answer begins with, and the code of the error. The last ones pass.
 local CODES = { GONE = "gone", NEWER = "newer", NOTAQUEUE = "not_a_queue",
   WRONGTYPE = "not_a_queue", NOAUTH = "auth", WRONGPASS = "auth", NOPERM = "auth", OOM = "full" }
 local PASSING = { LOADING = "unreachable", MASTERDOWN = "unreachable", READONLY = "readonly",
-  BUSY = "timeout", MISCONF = "full", CLUSTERDOWN = "unreachable", TRYAGAIN = "unreachable",
-  MOVED = "unreachable", NOREPLICAS = "unreachable", UNBLOCKED = "unreachable",
+  NOSCRIPT = "open", BUSY = "timeout", MISCONF = "full", CLUSTERDOWN = "unreachable",
+  TRYAGAIN = "unreachable", MOVED = "unreachable", NOREPLICAS = "unreachable", UNBLOCKED = "unreachable",
   EXECABORT = "unreachable" }
 local BROKEN = { unreachable = "unreachable", dns = "unreachable", timeout = "timeout",
   cut = "unreachable", closed = "unreachable", memory = "full" }
@@ -98,17 +100,12 @@ local function connect(self)
   end
   local ok, err = core.try(function()
     local list = greeting(place)
-    local n = #list
-    for _, name in ipairs(NAMES) do list[#list + 1] = { "SCRIPT", "LOAD", TEXTS[name] } end
     local replies, broken, why = conn:commands(list)
     if not replies then
       stop(BROKEN[broken] or "open", "the server does not answer as Redis does", why,
         BROKEN[broken] ~= nil)
     end
-    for i = 1, n do check(replies[i], "the server refuses the connection") end
-    for i, name in ipairs(NAMES) do
-      self.hashes[name] = check(replies[n + i], "the server takes no scripts")
-    end
+    for _, reply in ipairs(replies) do check(reply, "the server refuses the connection") end
   end)
   if not ok then
     conn:close()
@@ -135,42 +132,40 @@ end
 
 -- --- asking ---
 
-local function no_script(replies)
-  for _, reply in ipairs(replies) do
-    if type(reply) == "table" and reply.error and reply.error:find "^NOSCRIPT" then return true end
-  end
-  return false
-end
-
--- Asks once. Returns the replies of the scripts.
-local function ask(self, make, again)
-  local conn = connection(self)
-  local list = make(again)
-  local commands, whole = {}, #list > 1 and list.whole
-  if whole then commands[1] = { "MULTI" } end
-  for _, step in ipairs(list) do
-    local command = { "EVALSHA", self.hashes[step[1]], "1", self.key }
-    table.move(step, 2, #step, 5, command)
-    commands[#commands + 1] = command
-  end
-  if whole then commands[#commands + 1] = { "EXEC" } end
+-- Sends commands, and returns their replies; of a transaction those of the commands in it.
+local function send(self, conn, commands, whole)
   local replies, code, words = conn:commands(commands)
   if not replies then
     drop(self, conn)
     stop(BROKEN[code] or "open", "the connection broke", words, BROKEN[code] ~= nil)
   end
-  if whole then
-    local last = check(replies[#replies], "the server refused it")
-    replies = last
+  return whole and check(replies[#replies], "the server refused it") or replies
+end
+
+local function begins(reply, word)
+  return type(reply) == "table" and reply.error and reply.error:find("^" .. word) ~= nil
+end
+
+-- Asks once. Returns the replies of the scripts. A server that has forgotten them, or was started
+-- anew, gets them.
+local function ask(self, make, again)
+  local conn, list = connection(self), make(again)
+  local commands, whole = {}, #list > 1 and list.whole
+  if whole then commands[1] = { "MULTI" } end
+  for _, step in ipairs(list) do
+    local command = { "EVALSHA", HASHES[step[1]], "1", self.key }
+    table.move(step, 2, #step, 5, command)
+    commands[#commands + 1] = command
   end
-  if no_script(replies) then
-    drop(self, conn)
-    stop("unreachable", "the server has forgotten the scripts", nil, true)
+  if whole then commands[#commands + 1] = { "EXEC" } end
+  local replies = send(self, conn, commands, whole)
+  if begins(replies[1], "NOSCRIPT") then
+    local loaded = send(self, conn, LOADS)
+    for _, reply in ipairs(loaded) do check(reply, "the server takes no scripts") end
+    replies = send(self, conn, commands, whole)
   end
   for _, reply in ipairs(replies) do
-    if type(reply) == "table" and reply.error and reply.error:find "^READONLY" then
-      drop(self, conn) -- its name may now be that of another server
-    end
+    if begins(reply, "READONLY") then drop(self, conn) end -- its name may be another server's now
     check(reply, "the server refused it")
   end
   return replies
@@ -228,7 +223,7 @@ local link = { is_fault = is_fault }
 
 --- Returns the way to a server, which is not connected yet.
 function link.new(place, key, options)
-  return setmetatable({ place = place, key = key, hashes = {}, lock = sync.lock(),
+  return setmetatable({ place = place, key = key, lock = sync.lock(),
     patience = options.patience or 60, silence = options.silence or SILENCE }, Link)
 end
 

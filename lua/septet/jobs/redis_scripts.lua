@@ -310,45 +310,4 @@ flush()
 return answers
 ]==]
 
--- enter(limit, n, { key, token, group }...): 1, 0 if it waits in the group, or -1 if it was lost.
-scripts.enter = [==[
-local limit, n, answers = tonumber(arg()), tonumber(arg()), {}
-for i = 1, n do
-  local key, token, group = arg(), arg(), arg()
-  local job = get(key)
-  if not job or job[K] ~= token then
-    answers[i] = job and again and job[O] == token and 0 or -1
-  elseif job[G] == group then
-    answers[i] = 1
-  elseif leased_in(group) < limit then
-    job[G], dirty[key] = group, true
-    count_group(group, 1)
-    answers[i] = 1
-  else
-    unlease(key, job)
-    job[G], job[O] = group, token -- told by its token that it waits, if asked again
-    make_waiting(key, job)
-    answers[i] = 0
-  end
-end
-flush()
-return answers
-]==]
-
--- renew(lease, n, { key, token }...): 1 or 0 for each. With n = 0 it is a heart-beat alone.
-scripts.renew = [==[
-local lease, n, answers, keys = tonumber(arg()), tonumber(arg()), {}, {}
-for i = 1, n do keys[i] = ARGV[at + i * 2 - 1] end
-fetch(keys)
-for i = 1, n do
-  local key, token = arg(), arg()
-  local job = jobs[key]
-  answers[i] = job and job[K] == token and 1 or 0
-  if answers[i] == 1 then leases[key] = steady + lease end
-end
-beat()
-flush()
-return answers
-]==]
-
 return { base = BASE, scripts = scripts }

@@ -3,15 +3,15 @@
 -- redis_scripts.lua.
 local scripts = {}
 
--- take(n, lease, attempts, limit, token, judged, dead owners...): whether there are more to
--- bring back, whether anything is open, the seconds until something is due, and { key, data,
--- attempt, class, put_at, group, failures } of each job. `judged` is "1" if the caller knows
--- which owners are dead.
+-- take(n, lease, attempts, limit, token, silence, judged, dead owners...): whether there are more
+-- to bring back, whether anything is open, the seconds until something is due, and { key, data,
+-- attempt, class, put_at, group, failures } of each job. An owner is dead after `silence`, or if
+-- `judged` is "1" those are that the caller names.
 scripts.take = [==[
 local STEP = 1000
 local MAX_BYTES = 8000000
 local n, lease, attempts = tonumber(arg()), tonumber(arg()), tonumber(arg())
-local limit, token, judged = tonumber(arg()), arg(), arg() == '1'
+local limit, token, silence, judged = tonumber(arg()), arg(), tonumber(arg()), arg() == '1'
 local taken, more = {}, 0
 beat()
 
@@ -32,7 +32,8 @@ local function dead_owners()
   if judged then
     list = {unpack(ARGV, at + 1)}
   else
-    list = rc('ZRANGEBYSCORE', P .. 'owners', '-inf', '(' .. num(cnt.age - 5), 'LIMIT', 0, 100)
+    local least = '(' .. num(cnt.age - silence)
+    list = rc('ZRANGEBYSCORE', P .. 'owners', '-inf', least, 'LIMIT', 0, 100)
   end
   for i = 1, #list do dead[list[i]], any = true, true end
   bulk('ZREM', 'owners', list)
@@ -175,6 +176,47 @@ for i = 1, #taken do
   reply[k + 4], reply[k + 5], reply[k + 6], reply[k + 7] = job[C], num(job[W]), job[G], job[H]
 end
 return reply
+]==]
+
+-- enter(limit, n, { key, token, group }...): 1, 0 if it waits in the group, or -1 if it was lost.
+scripts.enter = [==[
+local limit, n, answers = tonumber(arg()), tonumber(arg()), {}
+for i = 1, n do
+  local key, token, group = arg(), arg(), arg()
+  local job = get(key)
+  if not job or job[K] ~= token then
+    answers[i] = job and again and job[O] == token and 0 or -1
+  elseif job[G] == group then
+    answers[i] = 1
+  elseif leased_in(group) < limit then
+    job[G], dirty[key] = group, true
+    count_group(group, 1)
+    answers[i] = 1
+  else
+    unlease(key, job)
+    job[G], job[O] = group, token
+    make_waiting(key, job)
+    answers[i] = 0
+  end
+end
+flush()
+return answers
+]==]
+
+-- renew(lease, n, { key, token }...): 1 or 0 for each. With n = 0 it is a heart-beat alone.
+scripts.renew = [==[
+local lease, n, answers, keys = tonumber(arg()), tonumber(arg()), {}, {}
+for i = 1, n do keys[i] = ARGV[at + i * 2 - 1] end
+fetch(keys)
+for i = 1, n do
+  local key, token = arg(), arg()
+  local job = jobs[key]
+  answers[i] = job and job[K] == token and 1 or 0
+  if answers[i] == 1 then leases[key] = steady + lease end
+end
+beat()
+flush()
+return answers
 ]==]
 
 -- owners(): all that are known.
