@@ -4,6 +4,8 @@
 local Model = {}
 Model.__index = Model
 
+Model.EITHER = {} -- an answer that may be true or false
+
 local NEW <const> = 1e9 -- what is new stands behind all that comes back
 local HISTORY <const> = 10
 local LOST <const> = "the worker was lost"
@@ -81,7 +83,8 @@ function Model:put_one(p)
   end
   local j = { key = p.key, data = p.data, priority = p.priority or 0, group = p.group,
     attempts = 0, history = {}, put_at = self.clock.wall, result = old.result,
-    result_at = old.result_at, ended = old.ended, last_token = old.last_token }
+    result_at = old.result_at, ended = old.ended, last_token = old.last_token,
+    may_forget = old.may_forget }
   self.jobs[p.key] = j
   if (p.delay or 0) > 0 then
     j.state, j.due = "delayed", self.clock.wall + p.delay
@@ -172,6 +175,7 @@ function Model:enter(_, list, limit)
       j.group, answers[i] = j.group or asked.group, true
     else
       j.group, j.state, j.token, j.owner, answers[i] = asked.group, "waiting", nil, nil, false
+      j.may_forget = true -- an engine may keep this token in the place of the last one
     end
   end
   return answers
@@ -203,12 +207,12 @@ function Model:finish(_, ends)
   for i, e in ipairs(ends) do
     local j = self.jobs[e.key]
     if j and j.token == e.token then
-      j.last_token = e.token
+      j.last_token, j.may_forget = e.token, nil
       self:leave(j, function() self:end_one(j, e) end)
       for _, p in ipairs(e.puts or {}) do self:put_one(p) end
       answers[i] = true
     else
-      answers[i] = j ~= nil and j.last_token == e.token
+      answers[i] = j ~= nil and j.last_token == e.token and (j.may_forget and Model.EITHER or true)
     end
   end
   return answers
