@@ -51,16 +51,18 @@ static sqlite3_int64 start_of(sqlite3_int64 pid)
     return strtoll(at, NULL, 10);
 }
 
-static void get_boot(char *text, size_t size)
-{
-    if (!read_text("/proc/sys/kernel/random/boot_id", text, size))
-        text[0] = '\0';
-}
+/* What tells this process from those of other boots and of other spaces of numbers. */
+struct own {
+    char boot[64];
+    char space[64];
+};
 
-static void get_space(char *text, size_t size)
+static void fill(struct own *own)
 {
-    ssize_t n = readlink("/proc/self/ns/pid", text, size - 1);
-    text[n < 0 ? 0 : n] = '\0';
+    if (!read_text("/proc/sys/kernel/random/boot_id", own->boot, sizeof own->boot))
+        own->boot[0] = '\0';
+    ssize_t n = readlink("/proc/self/ns/pid", own->space, sizeof own->space - 1);
+    own->space[n < 0 ? 0 : n] = '\0';
 }
 
 static void fn_id(sqlite3_context *ctx, int n, sqlite3_value **values)
@@ -75,16 +77,14 @@ static void fn_start(sqlite3_context *ctx, int n, sqlite3_value **values)
 
 static void fn_space(sqlite3_context *ctx, int n, sqlite3_value **values)
 {
-    char text[64];
-    get_space(text, sizeof text);
-    sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
+    const struct own *own = sqlite3_user_data(ctx);
+    sqlite3_result_text(ctx, own->space, -1, SQLITE_TRANSIENT);
 }
 
 static void fn_boot(sqlite3_context *ctx, int n, sqlite3_value **values)
 {
-    char text[64];
-    get_boot(text, sizeof text);
-    sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
+    const struct own *own = sqlite3_user_data(ctx);
+    sqlite3_result_text(ctx, own->boot, -1, SQLITE_TRANSIENT);
 }
 
 /* Returns true if a value is a text that is not empty, and another one than `own`. */
@@ -96,12 +96,10 @@ static bool differs(sqlite3_value *value, const char *own)
 
 static void fn_runs(sqlite3_context *ctx, int n, sqlite3_value **values)
 {
-    char boot[64], space[64];
-    get_boot(boot, sizeof boot);
-    get_space(space, sizeof space);
-    if (differs(values[3], boot)) {
+    const struct own *own = sqlite3_user_data(ctx);
+    if (differs(values[3], own->boot)) {
         sqlite3_result_int(ctx, 0);
-    } else if (differs(values[2], space)) {
+    } else if (differs(values[2], own->space)) {
         sqlite3_result_int(ctx, 1);
     } else {
         const sqlite3_int64 start = start_of(sqlite3_value_int64(values[0]));
@@ -110,21 +108,25 @@ static void fn_runs(sqlite3_context *ctx, int n, sqlite3_value **values)
     }
 }
 
+static int add(sqlite3 *db, const char *name, int values,
+               void (*fn)(sqlite3_context *ctx, int n, sqlite3_value **values))
+{
+    struct own *own = malloc(sizeof *own);
+    if (!own)
+        return SQLITE_NOMEM;
+    fill(own);
+    return sqlite3_create_function_v2(db, name, values, SQLITE_UTF8 | SQLITE_DIRECTONLY, own, fn,
+                                      NULL, NULL, free);
+}
+
 int spt_sqlite_process_register(sqlite3 *db)
 {
-    static const struct {
-        const char *name;
-        int values;
-        void (*fn)(sqlite3_context *ctx, int n, sqlite3_value **values);
-    } functions[] = {{"process_id", 0, fn_id},
-                     {"process_start", 0, fn_start},
-                     {"process_space", 0, fn_space},
-                     {"boot_id", 0, fn_boot},
-                     {"process_runs", 4, fn_runs}};
-    int rc = SQLITE_OK;
-    for (size_t i = 0; rc == SQLITE_OK && i < sizeof functions / sizeof *functions; i++)
-        rc = sqlite3_create_function(db, functions[i].name, functions[i].values,
-                                     SQLITE_UTF8 | SQLITE_DIRECTONLY, NULL, functions[i].fn, NULL,
-                                     NULL);
-    return rc;
+    int rc = add(db, "process_id", 0, fn_id);
+    if (rc == SQLITE_OK)
+        rc = add(db, "process_start", 0, fn_start);
+    if (rc == SQLITE_OK)
+        rc = add(db, "process_space", 0, fn_space);
+    if (rc == SQLITE_OK)
+        rc = add(db, "boot_id", 0, fn_boot);
+    return rc == SQLITE_OK ? add(db, "process_runs", 4, fn_runs) : rc;
 }

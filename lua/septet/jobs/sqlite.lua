@@ -13,7 +13,6 @@ local SLICE = 1000             -- jobs that are put without a pause
 local LOST_MOST = 10000        -- leases that one take ends
 local VIEW = 8                 -- columns of a leased job
 local CHECK_EVERY = 1          -- seconds between two looks at the owners
-local KEPT_TOKENS = 64         -- tokens that take() knows again
 
 ---@class septet.jobs.Sqlite
 local Driver = {}
@@ -26,6 +25,13 @@ local function run(self, list, n, flags, program)
   local changed, a, b, c = self.db:run(list, n, flags or 0, program)
   if not changed then opening.raise(self.shown, a, b) end
   return changed, a, b, c
+end
+
+-- Like run(), but returns them in a table.
+local function run_packed(self, list, n, flags)
+  local found = table.pack(self.db:run(list, n, flags or 0))
+  if not found[1] then opening.raise(self.shown, found[2], found[3]) end
+  return found
 end
 
 -- --- put ---
@@ -108,42 +114,30 @@ local function add_dead_owners(self, list, n, now)
   return n + 2
 end
 
--- Returns what was leased under a token before, or nil.
+-- Returns what was leased under a token before.
 local function taken_before(self, token)
   local ids = self.ids
   local _, rows, row = run(self, { ids.leased_by, token, ids.outlook }, 3)
-  if #rows == 0 then return nil end
   local jobs = {}
   add_views(jobs, rows)
   return jobs, view_of(self, row)
 end
 
-local function remember(self, token)
-  local old = self.tokens[self.token_at]
-  if old then self.tokens[old] = nil end
-  self.tokens[self.token_at], self.tokens[token] = token, true
-  self.token_at = self.token_at % KEPT_TOKENS + 1
-end
-
 --- Leases up to n jobs.
 function Driver:take(n, options)
   local ids, token = self.ids, options.token
-  if self.tokens[token] then
-    local jobs, view = taken_before(self, token)
-    if jobs then return jobs, view end
-  end
-  remember(self, token)
   local now, wall = self.clock.steady(), self.clock.wall()
   local lease, limit = now + options.lease, options.limit or false
-  local list = { ids.bring_due, wall, ids.count_due }
-  local length = add_dead_owners(self, list, 3, now)
+  local list = { ids.is_unknown, token, ids.bring_due, wall, ids.count_due }
+  local length = add_dead_owners(self, list, 5, now)
   for _, value in ipairs { ids.bring_lost, LOST_MOST, now, wall, options.attempts,
     ids.lease, n, self.id, token, lease, limit,
     ids.lease_waiting, self.id, token, lease, limit, ids.outlook } do
     length = length + 1
     list[length] = value
   end
-  local _, pending, waiting, row = run(self, list, length, RELAXED + OPTIONAL)
+  local changed, pending, waiting, row = run(self, list, length, RELAXED + OPTIONAL)
+  if changed[1] == -1 then return taken_before(self, token) end
   local jobs, woken = {}, {}
   add_views(jobs, pending)
   add_views(woken, waiting)
@@ -161,8 +155,7 @@ function Driver:enter(asked, limit)
     list[n - 1], list[n] = job.group, limit
     answers[i] = "lost"
   end
-  local results = table.pack(self.db:run(list, n, RELAXED))
-  if not results[1] then opening.raise(self.shown, results[2], results[3]) end
+  local results = run_packed(self, list, n, RELAXED)
   for i = 1, #asked do
     local row = results[i + 1]
     if row[1] then answers[i] = row[1] == 1 end
@@ -195,18 +188,36 @@ local function add_ending(ids, list, n, ending, wall, place)
   return n + 6
 end
 
--- Returns a list of statements that end jobs, its length, and the number of the step that begins
--- each end.
-local function endings(self, ends)
-  local ids, wall, results, puts = self.ids, self.clock.wall(), 0, 0
+-- Returns the numbers of results and of puts, and the keys that occur more than once.
+local function count_ends(ends)
+  local results, puts, seen, twice = 0, 0, {}, nil
   for _, ending in ipairs(ends) do
     if ending.how == "done" then results = results + 1 end
     puts = puts + (ending.puts and #ending.puts or 0)
+    if seen[ending.key] then
+      twice = twice or {}
+      twice[ending.key] = true
+    end
+    seen[ending.key] = true
   end
+  return results, puts, twice or {}
+end
+
+-- Returns a list of statements that end jobs, its length, the number of the step that begins each
+-- end, and the ends that are asked for before they are tried: another end of their job follows.
+local function endings(self, ends)
+  local ids, wall = self.ids, self.clock.wall()
+  local results, puts, twice = count_ends(ends)
   local list, n, steps, step = { ids.take_results, results, ids.take_turns, puts }, 4, {}, 2
+  local asked = {}
   for i, ending in ipairs(ends) do
     local done = ending.how == "done"
     if done then results = results - 1 end
+    if twice[ending.key] then
+      list[n + 1], list[n + 2], list[n + 3] = ids.has_ended, ending.key, ending.token
+      n, step = n + 3, step + 1
+      asked[#asked + 1] = i
+    end
     n = add_ending(ids, list, n, ending, wall, results)
     step = step + 1
     steps[i] = step
@@ -217,7 +228,7 @@ local function endings(self, ends)
       step = step + 1
     end
   end
-  return list, n, steps
+  return list, n, steps, asked
 end
 
 -- Sets the answers of the ends that were refused: true if their tokens have ended the jobs before.
@@ -231,16 +242,16 @@ local function look_again(self, ends, answers)
     end
   end
   if n == 0 then return end
-  local found = table.pack(self.db:run(list, n, 0))
-  if not found[1] then opening.raise(self.shown, found[2], found[3]) end
+  local found = run_packed(self, list, n)
   for k, i in ipairs(which) do answers[i] = found[k + 1][1] == 1 end
 end
 
 --- Ends jobs. Returns for each if its lease held.
 function Driver:finish(ends)
-  local answers, list, n, steps = {}, endings(self, ends)
-  local changed = run(self, list, n)
-  for i = 1, #ends do answers[i] = changed[steps[i]] == 1 end
+  local answers, list, n, steps, asked = {}, endings(self, ends)
+  local found = run_packed(self, list, n)
+  for i = 1, #ends do answers[i] = found[1][steps[i]] == 1 end
+  for k, i in ipairs(asked) do answers[i] = answers[i] or found[k + 1][1] == 1 end
   look_again(self, ends, answers)
   return answers
 end
@@ -265,7 +276,7 @@ function sqlite.open(place, options)
   local id = opening.add_owner(db, place.shown, ids, options.owner)
   local clocks = options.clock or clock
   return setmetatable({ db = db, ids = ids, id = id, shown = place.shown, clock = clocks,
-    alive = options.alive, checked_at = clocks.steady(), tokens = {}, token_at = 1 }, Driver)
+    alive = options.alive, checked_at = clocks.steady() }, Driver)
 end
 
 return sqlite

@@ -23,14 +23,14 @@ local LEFT = LEAVES .. " AND NEW.state <> 3"
 local TABLES = [[
 CREATE TABLE jobs (id INTEGER PRIMARY KEY, state INTEGER NOT NULL, priority INTEGER NOT NULL,
   turn INTEGER, attempts INTEGER NOT NULL, put_at REAL NOT NULL, due REAL, lease REAL,
-  owner INTEGER, token TEXT, ended_token TEXT, ended INTEGER, died INTEGER, ended_at REAL,
+  owner INTEGER, woken INTEGER, token TEXT, ended_token TEXT, ended INTEGER, died INTEGER, ended_at REAL,
   key TEXT NOT NULL UNIQUE, grp TEXT, data TEXT, error TEXT, traceback TEXT, history TEXT);
 CREATE TABLE results (ended INTEGER PRIMARY KEY, job INTEGER NOT NULL, at REAL NOT NULL,
   result TEXT);
 CREATE INDEX jobs_pending ON jobs (priority DESC, turn, put_at) WHERE state = 0;
 CREATE INDEX jobs_waiting ON jobs (grp, priority DESC, turn) WHERE state = 1;
 CREATE INDEX jobs_delayed ON jobs (due) WHERE state = 2;
-CREATE INDEX jobs_leased ON jobs (lease) WHERE state = 3;
+CREATE INDEX jobs_leased ON jobs (lease, token) WHERE state = 3;
 CREATE INDEX jobs_grouped ON jobs (grp) WHERE state = 3 AND grp IS NOT NULL;
 CREATE INDEX jobs_done ON jobs (ended_at) WHERE state = 4;
 CREATE INDEX jobs_dead ON jobs (died) WHERE state = 5;

@@ -28,8 +28,12 @@ WHERE ?9 AND jobs.state IN (4, 5)]] }
 
 -- --- take ---
 
+-- ?1 token: nothing is leased under it
+statements.is_unknown = { "begins fences reads", 1, [[
+SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE state = 3 AND token = ?1)]] }
+
 -- ?1 wall
-statements.bring_due = { "begins", 1, [[
+statements.bring_due = { "", 1, [[
 UPDATE jobs SET state = 0, turn = (SELECT turn FROM meta) + ready.place
 FROM (SELECT id, row_number() OVER (ORDER BY due, key) AS place FROM jobs
   WHERE state = 2 AND due <= ?1 ORDER BY due, key LIMIT 10000) AS ready
@@ -63,7 +67,7 @@ local VIEW = [[key, data, attempts + 1, priority, put_at, grp,
 -- ?1 owner, ?2 token, ?3 end of the lease, ?4 limit; one job at a time, which waits if its group is
 -- full
 statements.lease = { "repeats rows", 4, [[
-UPDATE jobs SET (state, owner, token, lease) =
+UPDATE jobs SET woken = 0, (state, owner, token, lease) =
   (SELECT CASE WHEN l.ok THEN 3 ELSE 1 END, CASE WHEN l.ok THEN ?1 END, CASE WHEN l.ok THEN ?2 END,
     CASE WHEN l.ok THEN ?3 END
    FROM (SELECT ?4 IS NULL OR jobs.grp IS NULL
@@ -73,7 +77,7 @@ RETURNING state = 3, ]] .. VIEW }
 
 -- As `lease`, for waiting jobs of groups that have free places.
 statements.lease_waiting = { "continues rows", 4, [[
-UPDATE jobs SET state = 3, turn = NULL, owner = ?1, token = ?2, lease = ?3
+UPDATE jobs SET state = 3, woken = 1, turn = NULL, owner = ?1, token = ?2, lease = ?3
 WHERE id = (SELECT id FROM jobs WHERE state = 1 AND grp = (
   WITH RECURSIVE names (name) AS (
     SELECT min(grp) FROM jobs WHERE state = 1
@@ -87,7 +91,7 @@ RETURNING 1, ]] .. VIEW }
 
 -- ?1 token: what it has leased already
 statements.leased_by = { "begins rows reads", 1, "SELECT 1, " .. VIEW .. [[
- FROM jobs WHERE state = 3 AND token = ?1 ORDER BY priority DESC, turn]] }
+ FROM jobs WHERE state = 3 AND token = ?1 ORDER BY woken, priority DESC, turn]] }
 
 statements.outlook = { "rows reads", 0, [[
 SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 0) OR EXISTS (SELECT 1 FROM jobs WHERE state = 1)
@@ -96,11 +100,11 @@ SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 0) OR EXISTS (SELECT 1 FROM jobs
 
 -- ?1 key, ?2 token, ?3 group, ?4 limit
 statements.enter = { "begins rows", 4, [[
-UPDATE jobs SET grp = ?3, (state, owner, token, lease) =
+UPDATE jobs SET grp = coalesce(grp, ?3), (state, owner, token, lease) =
   (SELECT CASE WHEN l.ok THEN 3 ELSE 1 END, CASE WHEN l.ok THEN jobs.owner END,
     CASE WHEN l.ok THEN jobs.token END, CASE WHEN l.ok THEN jobs.lease END
-   FROM (SELECT (SELECT count(*) FROM jobs AS g
-     WHERE g.state = 3 AND g.grp = ?3 AND g.id <> jobs.id) < ?4 AS ok) AS l)
+   FROM (SELECT jobs.grp IS NOT NULL
+     OR (SELECT count(*) FROM jobs AS g WHERE g.state = 3 AND g.grp = ?3) < ?4 AS ok) AS l)
 WHERE key = ?1 AND token = ?2 AND state = 3
 RETURNING state = 3]] }
 
