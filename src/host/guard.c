@@ -165,10 +165,19 @@ void spt_guard_act_on_inspection(septet_host *h)
     h->callbacks.running--;
 }
 
+/* Returns true if the task was spawned in a shield. */
+static bool is_shielded(const struct spt_task *t)
+{
+    for (const struct spt_scope *scope = t->root.parent; scope; scope = scope->parent)
+        if (scope->kind.shield)
+            return true;
+    return false;
+}
+
 /* Interrupts running Lua code, which nothing else would reach if it loops without a wait. Septet's
  * own modules continue until they call a script's function or return to one. The interruption does
- * not reach into a shield: code that loops there feels nothing. An inspection comes first, and
- * changes nothing. */
+ * not reach into a shield, its tasks included: code that loops there feels nothing. An inspection
+ * comes first, and changes nothing. */
 void spt_guard_urgent_hook(lua_State *L, lua_Debug *ar)
 {
     septet_host *h = septet_host_of(L);
@@ -197,6 +206,8 @@ void spt_guard_urgent_hook(lua_State *L, lua_Debug *ar)
     if (h->interrupt) /* otherwise the drain acted first */
         spt_guard_act_on_interrupt(h);
     if (t) { /* otherwise it is a trace hook, for example: all code between tasks is protected */
+        if (is_shielded(t))
+            return;
         spt_scope_cancel(&t->root, "shutdown",
                          "interrupted"); /* also reaches a background task that loops */
         if (!spt_scope_canceller(t->scope))

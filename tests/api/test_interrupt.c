@@ -49,6 +49,21 @@ static void test_interrupt_from_another_task_ends_the_main(void **state)
     check_interrupted(f);
 }
 
+static void test_interrupt_from_a_task_of_another_ones_shield(void **state)
+{
+    struct host_fixture *f = *state;
+    lua_register(f->L, "interrupt", l_interrupt);
+    assert_int_equal(run_script(f->host, PRELUDE ON_CLOSE
+                                "task.shield(function()"
+                                "  task.spawn(function()"
+                                "    interrupt() for _ = 1, 1e5 do end task.sleep(0) kept = 1"
+                                "  end):await() "
+                                "end) task.sleep(1000)"),
+                     SEPTET_EINTERRUPTED);
+    assert_int_equal(global(f->L, "kept"), 1);
+    check_interrupted(f);
+}
+
 static void on_timer_interrupt(uv_timer_t *timer)
 {
     septet_interrupt(to_interrupt);
@@ -134,6 +149,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_interrupt_from_a_task),
         TEST(test_interrupt_from_another_task_ends_the_main),
+        TEST(test_interrupt_from_a_task_of_another_ones_shield),
         TEST(test_interrupt_from_a_callback_of_the_loop),
         TEST(test_interrupt_before_the_run),
         TEST(test_interrupt_from_a_signal_handler),
