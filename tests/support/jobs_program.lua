@@ -199,12 +199,12 @@ end
 function run.finish(driver, step, side)
   local ends = leases_of(side, step.slot, step.ends)
   table.insert(side.finishes[step.slot], ends)
-  return driver:finish(ends)
+  return (driver:finish(ends))
 end
 
 function run.finish_again(driver, step, side)
   local before = recent(side.finishes[step.slot], step.which)
-  if before then return driver:finish(before) end
+  if before then return (driver:finish(before)) end
 end
 
 function run.renew(driver, step, side)

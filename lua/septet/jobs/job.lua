@@ -111,7 +111,8 @@ end
 
 args.methods(Job, "job", { [job_meta] = true })
 args.fields(Job, "job", "key data attempt priority group put_at",
-  "run raw token puts said reason how result delay error traceback lost task at history_n")
+  "run raw token puts said reason how result delay error traceback lost task at history_n began"
+  .. " ran")
 job_meta.__index = Job
 function job_meta.__tostring(self) return ("job '%s'"):format(core.escape(self.key)) end
 

@@ -4,6 +4,7 @@
 local core = require "septet.core"
 local job = require "septet.jobs.job"
 local queue = require "septet.jobs.queue"
+local seen = require "septet.jobs.seen"
 
 local loops = {}
 
@@ -74,16 +75,15 @@ function loops.take(self)
   end
 end
 
-local COUNT_OF = { done = "done", retry = "failed", dead = "dead", dropped = "dropped",
-  back = "returned" }
-
--- Counts ends that were written, or refused because the lease was lost.
-local function settle(self, batch, answers)
-  local counts = self.counts
+-- Counts ends that were written, or refused because the lease was lost. `new`: for each, how many
+-- of the jobs that it put were new.
+local function settle(self, batch, answers, new)
   for i, ended in ipairs(batch) do
-    local name = answers[i] and COUNT_OF[ended.how] or "lost"
-    counts[name] = counts[name] + 1
-    self:release(ended)
+    local puts = answers[i] and ended.puts
+    self:settle(ended, answers[i] and ended.how or "lost")
+    if puts then
+      seen.put(self.url, #puts, new and new[i] or 0, #puts == 1 and puts[1].key or nil)
+    end
   end
 end
 

@@ -14,16 +14,20 @@ local named = {} -- stores by name
 ---@class septet.jobs.Memory
 local Driver = {}
 
+local function put(store, at, jobs)
+  local n, new = 0, {}
+  for i, given in ipairs(jobs) do
+    if states.put(store, at, given) then n, new[i] = n + 1, true end
+  end
+  return n, new
+end
+
 --- Adds jobs. Returns the number of new ones, and a table with true for each.
 ---@param jobs table[] { key, data, priority, delay, again, group }
 ---@return integer
 ---@return table<integer, true>
 function Driver:put(jobs)
-  local at, n, new = self.clock.wall(), 0, {}
-  for i, given in ipairs(jobs) do
-    if states.put(self.store, at, given) then n, new[i] = n + 1, true end
-  end
-  return n, new
+  return put(self.store, self.clock.wall(), jobs)
 end
 
 -- --- take ---
@@ -171,22 +175,24 @@ local function end_job(store, job, ending, wall)
   states.leave(store, job)
 end
 
---- Ends jobs. Returns for each if its lease held, or if its token has ended it before.
+--- Ends jobs. Returns for each if its lease held, or if its token has ended it before; and how many
+--- of the jobs that it put were new.
 ---@param ends table[] { key, token, how, result, puts, delay, error, traceback }
 ---@return boolean[]
+---@return table<integer, integer>
 function Driver:finish(ends)
-  local store, wall, answers = self.store, self.clock.wall(), {}
+  local store, wall, answers, new = self.store, self.clock.wall(), {}, {}
   for i, ending in ipairs(ends) do
     local job = store.jobs[ending.key]
     if job and job.token == ending.token then
       end_job(store, job, ending, wall)
-      for _, child in ipairs(ending.puts or {}) do states.put(store, wall, child) end
+      new[i] = ending.puts and (put(store, wall, ending.puts)) or 0
       answers[i] = true
     else
       answers[i] = job ~= nil and job.ended_token == ending.token
     end
   end
-  return answers
+  return answers, new
 end
 
 --- Renews leases. Returns for each if it held.

@@ -6,6 +6,7 @@ local bell = require "septet.jobs.bell"
 local failure = require "septet.jobs.failure"
 local hash = require "septet.hash"
 local json = require "septet.json"
+local seen = require "septet.jobs.seen"
 local target = require "septet.jobs.target"
 
 local queue = {}
@@ -99,6 +100,7 @@ end
 ---@return boolean
 function Queue:put(job)
   local n = driver_of(self):put { queue.job(job, self.url, "put") }
+  seen.put(self.url, 1, n, job.key)
   return rung(self, n) == 1
 end
 
@@ -110,7 +112,9 @@ function Queue:put_many(jobs)
   args.list(jobs, 1, "put_many")
   local list = {}
   for i, job in ipairs(jobs) do list[i] = queue.job(job, self.url, "put_many") end
-  return (rung(self, driver_of(self):put(list)))
+  local n = driver_of(self):put(list)
+  seen.put(self.url, #list, n)
+  return (rung(self, n))
 end
 
 -- --- running ---

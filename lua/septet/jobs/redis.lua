@@ -191,13 +191,16 @@ local function truths(answers)
   return answers
 end
 
---- Ends jobs. Returns for each if its lease held.
+--- Ends jobs. Returns for each if its lease held, and how many of the jobs that it put were new.
 ---@async
 function Driver:finish(ends)
-  local answers = truths(over(self, "finish", ends, {}, add_end))
+  local answers, new = over(self, "finish", ends, {}, add_end), {}
+  for i, answer in ipairs(answers) do
+    answers[i], new[i] = answer > 0, math.max(answer - 1, 0)
+  end
   self.beaten = core.now()
   for _, ending in ipairs(ends) do self.held[id_of(ending)] = nil end
-  return answers
+  return answers, new
 end
 
 --- Renews leases. Returns for each if it held.
@@ -246,7 +249,7 @@ local function info(self)
 end
 
 -- Raises if this server would lose jobs, and warns if a crash of it may.
-local function check_server(place, fields)
+local function check_server(place, fields, quiet)
   local version = fields.redis_version or ""
   if (tonumber(version:match "^%d+") or 0) < 7 then
     failure.raise("open", place.shown, ("Redis 7.0 or later is needed, and this is %s")
@@ -257,14 +260,15 @@ local function check_server(place, fields)
     failure.raise("evicts", place.shown, ("the server's maxmemory-policy is %s, by which it may " ..
       "throw jobs away (noeviction is needed)"):format(core.escape(policy)))
   end
-  if fields.aof_enabled == "0" then
+  if fields.aof_enabled == "0" and not quiet then
     core.warn(("queue '%s': the server runs without appendonly, so a crash of it loses jobs")
       :format(place.shown))
   end
 end
 
 --- Returns the driver of a queue on a Redis server. `options.alive` tells whether an owner still
---- is, and `options.silence` after how many seconds without an answer a connection is broken.
+--- is, and `options.silence` after how many seconds without an answer a connection is broken. With
+--- `options.existing`, a queue that does not exist is not made, and the error has the code "open".
 ---@async
 function redis.open(place, options)
   if place.tls then
@@ -277,12 +281,16 @@ function redis.open(place, options)
   self.link:open()
   local ok, err = core.try(function()
     local fields = info(self)
-    if fields then check_server(place, fields) end
+    if fields then check_server(place, fields, options.existing) end
     local id = hash.random(12, "hex")
-    self.id = self.link:run(function() return { { "open", id, FORMAT } } end, 0)[1]
+    local existing = options.existing and "1" or ""
+    self.id = self.link:run(function() return { { "open", id, FORMAT, existing } } end, 0)[1]
   end)
   if ok then return self end
   self.link:close()
+  if core.is(err, "JobsError") and (err.reason or ""):find "^NOQUEUE" then
+    failure.raise("open", place.shown, "there is no such queue")
+  end
   if link.is_fault(err) then failure.raise(err.code, place.shown, err.why, err.reason) end
   error(err, 0)
 end

@@ -3,7 +3,8 @@
 -- BASE of redis_scripts.lua.
 local scripts = {}
 
--- open(id, format): the id of the queue, which is made if there is none. Stands alone.
+-- open(id, format, existing): the id of the queue. If there is none, it is made, but not if
+-- `existing` is "1". Stands alone.
 scripts.open = [==[
 local P = string.sub(KEYS[1], 1, -5)
 local TYPES = {meta = 'hash', jobs = 'hash', data = 'hash', notes = 'hash', groups = 'hash',
@@ -23,6 +24,7 @@ if meta[2] and tonumber(meta[2]) ~= tonumber(ARGV[2]) then
 end
 if meta[1] and meta[2] then return meta[1] end
 if any then return redis.error_reply('NOTAQUEUE the key ' .. KEYS[1] .. ' has no id') end
+if ARGV[3] == '1' then return redis.error_reply('NOQUEUE there is none') end
 redis.call('HSET', KEYS[1], 'id', ARGV[1], 'format', ARGV[2])
 return ARGV[1]
 ]==]

@@ -245,7 +245,8 @@ flush()
 return new
 ]==]
 
--- finish(n, { key, token, how, delay, error, traceback, result, m, m puts }...): 1 or 0 for each.
+-- finish(n, { key, token, how, delay, error, traceback, result, m, m puts }...): for each 0 if its
+-- lease was lost, else 1 and the number of its puts that were new.
 scripts.finish = [==[
 local n, answers = tonumber(arg()), {}
 local function log(key, job, text, dropped)
@@ -298,8 +299,10 @@ for i = 1, n do
   if job and job[K] == token then
     apply(key, job, how, wait, err ~= '' and string.sub(err, 2), traceback ~= '' and
       string.sub(traceback, 2), result)
-    for j = 1, m do put(arg(), arg(), arg(), arg(), arg(), arg(), '') end
     answers[i] = 1
+    for j = 1, m do
+      if put(arg(), arg(), arg(), arg(), arg(), arg(), '') then answers[i] = answers[i] + 1 end
+    end
   else
     at = at + m * 6
     answers[i] = job and job[E] == token and 1 or 0

@@ -246,14 +246,24 @@ local function look_again(self, ends, answers)
   for k, i in ipairs(which) do answers[i] = found[k + 1][1] == 1 end
 end
 
---- Ends jobs. Returns for each if its lease held.
+-- Returns how many of the jobs that an end has put were new. Their steps follow that of the end.
+local function count_new(changed, step, ending)
+  local n, first = 0, step + (ending.how == "done" and 2 or 1)
+  for i = first, first + #ending.puts - 1 do n = n + changed[i] end
+  return n
+end
+
+--- Ends jobs. Returns for each if its lease held, and how many of the jobs that it put were new.
 function Driver:finish(ends)
-  local answers, list, n, steps, asked = {}, endings(self, ends)
+  local answers, new, list, n, steps, asked = {}, {}, endings(self, ends)
   local found = run_packed(self, list, n)
-  for i = 1, #ends do answers[i] = found[1][steps[i]] == 1 end
+  for i, ending in ipairs(ends) do
+    answers[i] = found[1][steps[i]] == 1
+    if ending.puts then new[i] = count_new(found[1], steps[i], ending) end
+  end
   for k, i in ipairs(asked) do answers[i] = answers[i] or found[k + 1][1] == 1 end
   look_again(self, ends, answers)
-  return answers
+  return answers, new
 end
 
 --- Renews leases. Returns for each if it held.

@@ -4,12 +4,15 @@
 local core = require "septet.core"
 local blocks = require "septet.task.blocks"
 local job = require "septet.jobs.job"
+local clock = require "septet.jobs.clock"
 local queue = require "septet.jobs.queue"
+local seen = require "septet.jobs.seen"
 
 -- Local for speed: measured by bench/jobs.lua.
 local try, timeout = core.try, blocks.timeout
 local spawn_for, encode = core.scope_spawn_for, core.json_encode
 local decode, driver_of = job.decode, queue.driver
+local now, wall = core.now, clock.wall
 
 local DEPTH = 128 -- of a result's tables
 
@@ -58,9 +61,20 @@ function Run:hold(taken)
   self.held[at], taken.at = taken, at
 end
 
+local COUNT_OF = { done = "done", retry = "failed", dead = "dead", dropped = "dropped",
+  back = "returned", lost = "lost" }
+
+--- Counts the end of a job, and drops it.
+function Run:settle(ended, how)
+  local name = COUNT_OF[how]
+  self.counts[name] = self.counts[name] + 1
+  seen.ended(self.url, how, ended.key, ended.attempt, ended.ran)
+  self:release(ended)
+end
+
 --- Gives a job's end to the loop that writes them.
 function Run:hand_in(ended, how)
-  ended.how = how
+  ended.how, ended.ran = how, ended.began and now() - ended.began or 0
   if how ~= "done" and how ~= "dropped" then ended.puts = nil end
   self.ends[#self.ends + 1] = ended
   if self.writer_idle then
@@ -87,9 +101,9 @@ end
 -- Ends a job after its function returned the text of its result, or failed.
 local function end_job(self, ended, ok, result, traceback)
   if ended.lost then
-    self.counts.lost = self.counts.lost + 1
+    ended.ran = now() - ended.began
+    self:settle(ended, "lost")
     ended.how = "lost"
-    self:release(ended)
     self:wake() -- it may have been the last one
   elseif not ok and self.is_cut then
     self:hand_in(ended, "back")
@@ -131,7 +145,8 @@ local function work(self, at_work)
 end
 
 local function start(self, taken)
-  self.busy = self.busy + 1
+  self.busy, taken.began = self.busy + 1, now()
+  seen.taken(self.url, taken.key, taken.attempt, wall() - (taken.put_at or wall()))
   taken.task = spawn_for(self.jobs, taken.key, work, self, taken)
 end
 

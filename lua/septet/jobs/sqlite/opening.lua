@@ -2,6 +2,7 @@
 -- Opens the file of a queue: makes its tables, brings older ones up to date, and refuses others.
 local core = require "septet.core"
 local failure = require "septet.jobs.failure"
+local fs = require "septet.fs"
 local schema = require "septet.jobs.sqlite.schema"
 local texts = require "septet.jobs.sqlite.statements"
 
@@ -79,8 +80,14 @@ local function step(db, shown, ids, own)
   return false
 end
 
+-- Raises if there is no file, or one with nothing in it, which would become a queue.
+local function check_existing(path, shown)
+  if not fs.exists(path) then failure.raise("open", shown, "there is no such file") end
+  if fs.stat(path).size == 0 then failure.raise("not_a_queue", shown, "the file is empty") end
+end
+
 --- Opens the file. Returns the database and the numbers of the statements, by name. `own` replaces
---- the schema.
+--- the schema. With `options.existing`, no queue is made.
 ---@async
 ---@param path string
 ---@param shown string
@@ -88,6 +95,7 @@ end
 ---@param own table|nil
 function opening.open(path, shown, options, own)
   functions = functions or core.sqlite()
+  if options.existing then check_existing(path, shown) end
   local db, word, reason = functions.open(path, schema.APPLICATION, options.sync == "normal",
     options.patience or 60, CACHE)
   if not db then opening.raise(shown, word, reason) end
