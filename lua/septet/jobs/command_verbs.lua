@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- What the verbs of `septet jobs` do with a queue. Rows are read in batches, so that memory does
 -- not grow with the queue.
-local fs = require "septet.fs"
 local output = require "septet.jobs.command_output"
 local queue = require "septet.jobs.queue"
 local target = require "septet.jobs.target"
@@ -22,9 +21,6 @@ local function open(where)
   local place = target.parse(where)
   if place.engine == "memory" then
     output.fail("queue '%s': only the process that has it sees what is in memory", place.shown)
-  end
-  if place.engine == "sqlite" and not fs.exists(place.path) then
-    output.fail("queue '%s': there is no such file", place.shown)
   end
   return queue.open(where, { patience = PATIENCE, sync = "full", existing = true })
 end

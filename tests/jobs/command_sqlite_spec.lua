@@ -1,0 +1,3 @@
+-- SPDX-License-Identifier: MIT
+-- septet jobs with queues in files.
+require "jobs_command".on "sqlite"
