@@ -114,8 +114,8 @@ end
 -- --- all together ---
 
 local function main()
-  local options, urls = cli.parse(arg, { file = "string", limit = { "integer", 64 },
-    per_host = { "integer", 8 }, rate = "string", retries = { "integer", 2 },
+  local options, urls = cli.parse(arg, { file = "string", limit = { "count", 64 },
+    per_host = { "count", 8 }, rate = "string", retries = { "count", 2 },
     timeout = { "number", 30 }, json = "flag" })
   if options.help then return print(USAGE) end
   local next_url = (options.file or #urls == 0) and each_line(options.file or "-") or each(urls)

@@ -20,6 +20,11 @@ local KINDS = {
     if value then return value end
     return nil, "a whole number"
   end,
+  count = function(text)
+    local value = math.tointeger(tonumber(text))
+    if value and value >= 0 then return value end
+    return nil, "a whole number, not negative,"
+  end,
 }
 
 --- Raises Usage for what is wrong on a command line: without the place in the script, since the
@@ -46,8 +51,8 @@ local function read_spec(spec)
     end
     if type(kind) == "table" then kind, defaults[field] = kind[1], kind[2] end
     if kind ~= "flag" and not KINDS[kind] then
-      args.usage("bad option '%s' of 'parse' ('flag', 'string', 'number' or 'integer' expected, "
-        .. "got '%s')", field, tostring(kind))
+      args.usage("bad option '%s' of 'parse' ('flag', 'string', 'number', 'integer' or "
+        .. "'count' expected, got '%s')", field, tostring(kind))
     end
     local name = "--" .. field:gsub("_", "-")
     kinds[name], fields[name] = kind, field
@@ -59,7 +64,7 @@ end
 --- `--`. Raises Usage for what is not in the spec.
 ---@param words string[]
 ---@param spec table<string, string|table> `name = kind`, or `name = { kind, default }`; kinds are
---- "flag", "string", "number" and "integer"; the "_" of a name is a "-" on the command line
+--- "flag", "string", "number", "integer" and "count"; the "_" of a name is a "-" there
 ---@return table<string, any> options flags that are given are true
 ---@return string[] rest the words that are no options
 function cli.parse(words, spec)

@@ -132,7 +132,7 @@ class Fetch(harness.Case):
         for args, why in (
             (["--limti", "3"], "unknown option '--limti'"),
             (["--limit"], "--limit needs a value"),
-            (["--limit", "x"], "a whole number expected, got 'x'"),
+            (["--limit", "x"], "a whole number, not negative, expected, got 'x'"),
             (["--rate", "10", "u"], "bad rate '10'"),
             (["--file", "/nope"], "cannot open '/nope'"),
         ):

@@ -3,7 +3,7 @@
 local cli, task = require "septet.cli", require "septet.task"
 
 local SPEC = { file = "string", limit = { "integer", 64 }, rate = { "number", 0.5 }, json = "flag",
-  per_host = "integer" }
+  per_host = "integer", tries = "count" }
 
 local function refused(words, message)
   local ok, err = task.pcall(cli.parse, words, SPEC)
@@ -54,6 +54,7 @@ it("what is wrong is told without a place in the script", function()
   refused({ "--limit", "x" }, "--limit: a whole number expected, got 'x'")
   refused({ "--limit=1.5" }, "--limit: a whole number expected, got '1.5'")
   refused({ "--limit=" }, "--limit: a whole number expected, got ''")
+  refused({ "--tries=-1" }, "--tries: a whole number, not negative, expected, got '-1'")
   refused({ "--rate=nan" }, "--rate: a number expected, got 'nan'")
   refused({ "--json=yes" }, "--json takes no value, got 'yes'")
   refused({ "--\27[31m" }, "unknown option '--\\x1b[31m'")
