@@ -1,30 +1,30 @@
 -- SPDX-License-Identifier: MIT
--- Fetches numbered items and can be stopped at any time: backfill.lua URL LAST FOLDER
--- After each batch a checkpoint is written; the next run goes on behind it.
-local task, http, fs = require "septet.task", require "septet.http", require "septet.fs"
+-- Fetches numbered items as lines of JSON: backfill.lua URL LAST QUEUE > items.jsonl
+-- It may be killed at any time, and goes on when it is started again. QUEUE is a file, or on Redis.
+local http, jobs, json = require "septet.http", require "septet.jobs", require "septet.json"
 local progress = require "septet.progress"
 
-local BATCH = 100
-local address, last, folder = arg[1], tonumber(arg[2]), arg[3]
-local checkpoint = folder .. "/checkpoint"
-local session <close> = http.session { limit_per_host = 16, retries = 3, rate = "500/s" }
+local BATCH = 100 -- items of a job
+local address, last, q <close> = arg[1], tonumber(arg[2]), jobs.open(arg[3])
+local session <close> = http.session { limit_per_host = 16, rate = "500/s" }
 
-local function fetch(id)
-  local response = session:get(address .. "/" .. id)
-  if response.status == 404 then return "null" end
-  return response:raise_for_status().body
-end
+local list = {}
+for first = 1, last, BATCH do list[#list + 1] = { key = ("%d"):format(first) } end
+q:put_many(list)
 
-fs.mkdir(folder, { parents = true })
-local done = fs.exists(checkpoint) and tonumber(fs.read(checkpoint)) or 0
 local bar <close> = progress.new { total = last, label = "items" }
-bar:add(done)
-while done < last do
-  local ids = {}
-  for id = done + 1, math.min(done + BATCH, last) do ids[#ids + 1] = id end
-  local items = task.gather(task.map(fetch, ids))
-  fs.write(("%s/%08d.jsonl"):format(folder, ids[1]), table.concat(items, "\n") .. "\n")
-  done = ids[#ids]
-  fs.write(checkpoint, tostring(done))
-  bar:add(#ids)
+bar:add(q:stats().done * BATCH)
+q:run({ workers = 16, attempts = 10 }, function(job)
+  local items, first = {}, tonumber(job.key)
+  for id = first, math.min(first + BATCH - 1, last) do
+    local response = session:get(address .. "/" .. id)
+    if response.status ~= 404 then items[#items + 1] = response:raise_for_status():json() end
+  end
+  bar:add(BATCH)
+  return json.array(items)
+end)
+
+for _, items in q:results() do
+  for _, item in ipairs(items) do print(json.encode(item)) end
 end
+os.exit(q:stats().dead == 0)

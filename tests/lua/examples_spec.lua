@@ -160,24 +160,25 @@ it("ship_logs.lua ships each line once, also behind a rotation", function()
   shipper:kill "TERM"
 end)
 
-it("backfill.lua goes on behind its checkpoint", function()
+it("backfill.lua goes on where it was killed, and tells each item once", function()
   local folder <close> = fs.temp_dir()
-  local asked = {}
+  local asked, requests, running = {}, 0, nil
   local server <close> = testing.serve(function(request)
     local id = request.path:match "^/(%d+)$"
-    asked[id] = (asked[id] or 0) + 1
-    if id == "150" and asked[id] == 1 then return { status = 410 } end
-    return { json = { id = tonumber(id) } }
+    requests, asked[id] = requests + 1, (asked[id] or 0) + 1
+    if requests == 150 then running:kill "KILL" end
+    if id == "150" and asked[id] == 1 then return { status = 503 } end
+    return id == "7" and { status = 404 } or { json = { id = tonumber(id) } }
   end)
-  local first = process.run(words("backfill", server.url, "230", folder.path))
-  equal(first.code, 1)
-  equal(fs.read(folder.path .. "/checkpoint"), "100")
-  run("backfill", server.url, "230", folder.path)
-  equal(asked["100"], 1)
-  equal(asked["230"], 1)
-  equal(fs.list(folder.path),
-    { "00000001.jsonl", "00000101.jsonl", "00000201.jsonl", "checkpoint" })
-  equal(#lines_of(fs.read(folder.path .. "/00000201.jsonl")), 30)
+  running = process.spawn(words("backfill", server.url, "230", folder.path .. "/queue.db"))
+  equal({ running:wait() }, { nil, "KILL" })
+  local seen = {}
+  for _, line in ipairs(lines_of(run("backfill", server.url, "230", folder.path .. "/queue.db"))) do
+    local id = json.decode(line).id
+    equal(seen[id], nil)
+    seen[id] = true
+  end
+  for id = 1, 230 do equal({ id, seen[id] }, { id, id ~= 7 or nil }) end
 end)
 
 it("pipeline.lua hashes each file below a folder", function()
