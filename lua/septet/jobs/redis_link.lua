@@ -46,7 +46,8 @@ local CODES = { GONE = "gone", NEWER = "newer", NOTAQUEUE = "not_a_queue",
   WRONGTYPE = "not_a_queue", NOAUTH = "auth", WRONGPASS = "auth", NOPERM = "auth", OOM = "full" }
 local PASSING = { LOADING = "unreachable", MASTERDOWN = "unreachable", READONLY = "readonly",
   NOSCRIPT = "open", BUSY = "timeout", MISCONF = "full", CLUSTERDOWN = "unreachable",
-  TRYAGAIN = "unreachable", MOVED = "unreachable", NOREPLICAS = "unreachable", UNBLOCKED = "unreachable",
+  TRYAGAIN = "unreachable",
+  MOVED = "unreachable", NOREPLICAS = "unreachable", UNBLOCKED = "unreachable",
   EXECABORT = "unreachable" }
 local BROKEN = { unreachable = "unreachable", dns = "unreachable", timeout = "timeout",
   cut = "unreachable", closed = "unreachable", memory = "full" }
@@ -139,7 +140,9 @@ local function send(self, conn, commands, whole)
     drop(self, conn)
     stop(BROKEN[code] or "open", "the connection broke", words, BROKEN[code] ~= nil)
   end
-  return whole and check(replies[#replies], "the server refused it") or replies
+  if not whole then return replies end
+  for _, reply in ipairs(replies) do check(reply, "the server refused it") end
+  return replies[#replies]
 end
 
 local function begins(reply, word)

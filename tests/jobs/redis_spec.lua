@@ -1,0 +1,546 @@
+-- SPDX-License-Identifier: MIT
+-- Queues on a Redis server: its faults, and what of them passes.
+local children = require "children"
+local fs = require "septet.fs"
+local jobs = require "septet.jobs"
+local net = require "septet.net"
+local proxy = require "proxy"
+local redis = require "redis"
+local task = require "septet.task"
+local ticker = require "ticker"
+
+local private = debug.getregistry()["septet.require"] -- of private modules
+local it = children.it
+
+local LEASE <const> = 60
+local DURABLE <const> = { appendonly = "yes", appendfsync = "always" }
+local KEPT <const> = { appendonly = "yes", appendfsync = "no" }
+
+local owners = 0
+
+-- Opens a driver, with an owner of its own.
+local function open(url, options)
+  owners = owners + 1
+  local given = { owner = "owner-" .. owners, patience = 20, sync = "full" }
+  for name, value in pairs(options or {}) do given[name] = value end
+  return private "septet.jobs.redis".open(private "septet.jobs.target".parse(url), given)
+end
+
+local function take(driver, n, mark)
+  return driver:take(n, { lease = LEASE, attempts = 5, token = mark })
+end
+
+-- Checks that fn raises a JobsError with this code, and returns it.
+local function fails(code, fn, ...)
+  local ok, err = pcall(fn, ...)
+  equal(ok, false, code)
+  if not task.is(err, "JobsError") then error(err, 0) end
+  equal(err.code, code, tostring(err))
+  return err
+end
+
+local function put(driver, ...)
+  local list = {}
+  for i, key in ipairs { ... } do list[i] = { key = key, data = "1" } end
+  return (driver:put(list))
+end
+
+local function finish(driver, key, mark, result)
+  return driver:finish({ { key = key, token = mark, how = "done", result = result or "1" } })[1]
+end
+
+-- Returns the results, by key. Fails if a key has two.
+local function results_of(driver)
+  local found, cursor, n = {}, nil, 0
+  repeat
+    local rows
+    rows, cursor = driver:results(cursor, 100)
+    for _, row in ipairs(rows) do
+      equal(found[row.key], nil, row.key)
+      found[row.key], n = row.result, n + 1
+    end
+  until not cursor
+  return found, n
+end
+
+describe("opening a queue on Redis", function()
+  it("fault_no_server: there is none", function()
+    local folder <close> = fs.temp_dir()
+    fails("unreachable", jobs.open, "unix://" .. folder.path .. "/none")
+    local closed = net.listen()
+    local port = closed.port
+    closed:close()
+    local err = fails("unreachable", jobs.open, ("redis://127.0.0.1:%d/"):format(port))
+    equal(err.queue, ("redis://127.0.0.1:%d/"):format(port))
+    fails("unreachable", jobs.open, "redis://name.invalid/")
+  end)
+
+  it("fault_no_server: what listens there is no Redis", function()
+    local server <close> = net.listen()
+    local t = task.spawn(function()
+      server:serve(function(c)
+        c:read(100)
+        c:write "HTTP/1.1 400 Bad Request\r\n\r\n"
+      end)
+    end)
+    fails("open", jobs.open, ("redis://127.0.0.1:%d/"):format(server.port))
+    t:cancel()
+    task.wait { t }
+  end)
+
+  it("fault_silent: a server that answers nothing is a broken connection", function()
+    local server <close> = net.listen()
+    local t = task.spawn(function() server:serve(function(c) c:read_all() end) end)
+    ticker.beats(function()
+      fails("timeout", open, ("redis://127.0.0.1:%d/"):format(server.port), { silence = 0.3 })
+    end)
+    t:cancel()
+    task.wait { t }
+  end)
+
+  it("fault_password: it is wrong, or missing, and no message has it", function()
+    local server <close> = redis.start { requirepass = "secret", appendonly = "yes" }
+    local with = { silence = 5 }
+    local err = fails("auth", open, server:url("q", "wrong-one"), with)
+    equal(tostring(err):find("wrong-one", 1, true), nil)
+    fails("auth", open, server:url "q", with)
+    open(server:url("q", "secret"), with):close()
+    local d = open(server:url("q", "secret"), with)
+    put(d, "k")
+    d:close()
+  end)
+
+  it("fault_password: a user of an ACL that may not ask for INFO can use a queue", function()
+    local server <close> = redis.start(KEPT)
+    server:command("ACL", "SETUSER", "worker", "on", ">word", "~septet:*", "+@all", "-info",
+      "-config")
+    local d = open(server:url("q", "word") .. "&user=worker")
+    equal(put(d, "k"), 1)
+    d:close()
+    server:command("ACL", "SETUSER", "worker", "-evalsha")
+    fails("auth", open, server:url("q", "word") .. "&user=worker")
+    server:command("ACL", "SETUSER", "worker", "+evalsha", "-@all")
+    fails("auth", open, server:url("q", "word") .. "&user=worker")
+  end)
+
+  it("fault_wrong_type: a key of another kind is no queue, at open and later", function()
+    for _, key in ipairs { "meta", "jobs", "results", "leases" } do
+      local server <close> = redis.start(KEPT)
+      server:command("SET", "septet:{q}:" .. key, "of another program")
+      fails("not_a_queue", open, server:url "q")
+      equal(server:command("GET", "septet:{q}:" .. key), "of another program")
+      local d = open(server:url "other")
+      server:command("DEL", "septet:{other}:" .. key)
+      server:command("SET", "septet:{other}:" .. key, "x")
+      local err = fails("not_a_queue", function()
+        put(d, "k")
+        take(d, 1, "t")
+        finish(d, "k", "t")
+      end)
+      equal(err.queue, server:url "other")
+      d:close()
+    end
+  end)
+
+  it("law_11_newer: a queue of a newer version is refused", function()
+    local server <close> = redis.start(KEPT)
+    open(server:url "q"):close()
+    server:command("HSET", "septet:{q}:meta", "format", "2")
+    fails("newer", open, server:url "q")
+    equal(server:command("HGET", "septet:{q}:meta", "format"), "2")
+  end)
+
+  it("law_11_version: a server before Redis 7 is refused", function()
+    local server <close> = redis.start(KEPT)
+    local way <close> = proxy.start(server.folder .. "/p", server.path)
+    way.edit = function(direction, bytes)
+      return direction == "down" and bytes:gsub("redis_version:7", "redis_version:6") or bytes
+    end
+    local err = fails("open", open, ("unix://%s?queue=q"):format(way.path))
+    equal(tostring(err):find("7.0 or later", 1, true) ~= nil, true)
+  end)
+
+  it("fault_evicts: a server that may throw jobs away is refused", function()
+    local server <close> = redis.start(KEPT)
+    for _, policy in ipairs { "allkeys-lru", "allkeys-random", "allkeys-lfu" } do
+      server:command("CONFIG", "SET", "maxmemory-policy", policy)
+      fails("evicts", open, server:url "q")
+    end
+    for _, policy in ipairs { "volatile-lru", "noeviction" } do -- no key of a queue is volatile
+      server:command("CONFIG", "SET", "maxmemory-policy", policy)
+      open(server:url "q"):close()
+    end
+  end)
+
+  it("fault_tls: a build without TLS for Redis says so", function()
+    local err = fails("tls", jobs.open, "rediss://127.0.0.1:1/")
+    equal(tostring(err):find("hiredis_ssl", 1, true) ~= nil, true)
+  end)
+end)
+
+describe("a queue on Redis", function()
+  it("runs jobs over TCP, in a database and by a name", function()
+    local probe = net.listen()
+    local port = probe.port
+    probe:close()
+    local server <close> = redis.start { port = port, appendonly = "yes" }
+    local q <close> = jobs.open(("redis://localhost:%d/3?queue=crawl"):format(port))
+    q:put { key = "a", data = { depth = 0 } }
+    local counts = q:run({ workers = 4 }, function(job)
+      if job.data.depth < 2 then
+        for i = 1, 2 do job:put { key = job.key .. i, data = { depth = job.data.depth + 1 } } end
+      end
+      return { depth = job.data.depth }
+    end)
+    equal(counts.done, 7)
+    local n = 0
+    for key, result in q:results() do
+      equal(result.depth, #key - 1)
+      n = n + 1
+    end
+    equal(n, 7)
+    equal(server:commands({ { "SELECT", "3" }, { "HLEN", "septet:{crawl}:jobs" } })[2], 7)
+  end)
+
+  it("law_9_loop: the loop is not blocked by many jobs, nor by large ones", function()
+    local server <close> = redis.start(KEPT)
+    local d = open(server:url "q")
+    local list = {}
+    for i = 1, 20 do
+      list[i] = { key = "large " .. i, data = '"' .. ("x"):rep(1000000) .. '"' }
+    end
+    ticker.beats(function()
+      for _ = 1, 3 do
+        for i, job in ipairs(list) do d:put { { key = job.key .. i, data = job.data } } end
+      end
+      local n = 0
+      repeat
+        local got = take(d, 64, "t" .. n)
+        n = n + #got
+        for _, job in ipairs(got) do finish(d, job.key, "t" .. n - #got) end
+      until #got == 0
+      equal(n, 20)
+    end, 1)
+    d:close()
+  end)
+
+  it("law_1_put: a large put happens whole", function()
+    local server <close> = redis.start(KEPT)
+    local d = open(server:url "q")
+    local list = {}
+    for i = 1, 1201 do list[i] = { key = "k" .. i } end
+    local n, new = d:put(list)
+    equal({ n, #new }, { 1201, 1201 })
+    list[1202] = { key = "one more" }
+    n, new = d:put(list)
+    equal({ n, new }, { 1, { [1202] = true } })
+    local got = take(d, 2000, "t")
+    equal({ #got, got[1000].key }, { 1000, "k1000" })
+    d:close()
+  end)
+
+  it("law_12_cluster: all keys of a queue have its hash tag, and a cluster takes them", function()
+    local server <close> = redis.start { ["cluster-enabled"] = "yes", appendonly = "yes" }
+    server:command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+    for _ = 1, 1000 do
+      if server:command("CLUSTER", "INFO"):find "cluster_state:ok" then break end
+      task.sleep(0.01)
+    end
+    local d = open(server:url "q")
+    d:put { { key = "{x}a", group = "{y}" }, { key = "b", group = "{y}" }, { key = "c", delay = 9 },
+      { key = "d", priority = -3 }, { key = "e", priority = 9 } }
+    local got = d:take(3, { lease = 60, attempts = 5, token = "t", limit = 1 })
+    equal(#got, 3)
+    finish(d, "e", "t")
+    d:finish { { key = "d", token = "t", how = "dead", error = "x" } }
+    for _, key in ipairs(server:command("KEYS", "*")) do
+      equal(key:match "^septet:{q}:" ~= nil, true, key)
+    end
+    equal(d:check(), {})
+    d:clear()
+    d:close()
+    equal(server:command("KEYS", "*"), { "septet:{q}:meta" })
+  end)
+
+  it("check finds a job that is not where its record says", function()
+    local server <close> = redis.start(KEPT)
+    local d = open(server:url "q")
+    put(d, "a", "b")
+    take(d, 1, "t")
+    server:command("ZREM", "septet:{q}:leases", "a")
+    local found = d:check()
+    equal({ #found, found[1]:find("'a'", 1, true) ~= nil }, { 1, true })
+    d:close()
+  end)
+end)
+
+describe("a fault of Redis", function()
+  it("fault_restart: a queue rides out a restart, and goes on where it was", function()
+    local server <close> = redis.start(DURABLE)
+    local d = open(server:url "q")
+    put(d, "a", "b")
+    take(d, 1, "t")
+    server:stop()
+    local t = task.spawn(function() return finish(d, "a", "t"), put(d, "c") end)
+    task.sleep(0.05)
+    server:restart()
+    local held, n = t:await()
+    equal({ held, n }, { true, 1 })
+    equal(results_of(d), { a = "1" })
+    local got = take(d, 10, "t2")
+    equal({ got[1].key, got[2].key, #got }, { "b", "c", 2 })
+    d:close()
+  end)
+
+  it("fault_restart: past its patience it raises, and works again later", function()
+    local server <close> = redis.start(DURABLE)
+    local d = open(server:url "q", { patience = 0.3 })
+    put(d, "a")
+    server:stop()
+    fails("unreachable", put, d, "b")
+    fails("unreachable", take, d, 1, "t")
+    server:restart()
+    equal(put(d, "a", "b"), 1)
+    d:close()
+  end)
+
+  it("fault_kill: kill -9 with appendonly loses nothing, and doubles nothing", function()
+    local server <close> = redis.start(DURABLE)
+    local d = open(server:url "q")
+    local N <const> = 60
+    local t = task.spawn(function()
+      for i = 1, N do put(d, "k" .. i) end
+      local runs = 0
+      repeat
+        runs = runs + 1
+        local got = take(d, 7, "t" .. runs)
+        local ends = {}
+        for i, job in ipairs(got) do
+          ends[i] = { key = job.key, token = "t" .. runs, how = "done", result = '"' .. job.key .. '"' }
+        end
+        for _, held in ipairs(d:finish(ends)) do equal(held, true) end
+      until #got == 0
+    end)
+    local kills = 0
+    while t:status() == "pending" or t:status() == "running" or t:status() == "suspended" do
+      task.wait({ t }, { timeout = 0.02 + 0.03 * (kills % 3) })
+      if kills < 5 then
+        kills = kills + 1
+        server:kill()
+        server:restart()
+      end
+    end
+    t:await()
+    local found, n = results_of(d)
+    equal(n, N)
+    for i = 1, N do equal(found["k" .. i], ('"k%d"'):format(i)) end
+    d:close()
+  end)
+
+  it("fault_stopped: SIGSTOP is ridden out, and counts no owner dead", function()
+    local server <close> = redis.start(DURABLE)
+    local limits = { silence = 0.3, dead_after = 0.5 }
+    local a, b = open(server:url "q", limits), open(server:url "q", limits)
+    put(a, "k", "l")
+    equal(#take(a, 1, "t"), 1)
+    server:freeze()
+    local t = task.spawn(put, a, "m")
+    task.sleep(1)
+    equal(t:status(), "suspended")
+    server:thaw()
+    equal(t:await(), 1)
+    local got = take(b, 10, "u")
+    equal({ #got, got[1].key, got[1].attempt }, { 2, "l", 1 })
+    equal(finish(a, "k", "t"), true)
+    a:close()
+    b:close()
+  end)
+
+  it("fault_oom: a full server takes no more, and can be emptied", function()
+    local server <close> = redis.start(KEPT)
+    local d = open(server:url "q")
+    put(d, "a", "b")
+    equal(#take(d, 1, "t"), 1)
+    server:command("CONFIG", "SET", "maxmemory", "1")
+    fails("full", put, d, "c")
+    fails("full", finish, d, "a", "t")
+    local list = {}
+    for i = 1, 1100 do list[i] = { key = "many " .. i } end
+    fails("full", d.put, d, list)
+    equal(d:renew({ { key = "a", token = "t" } }, 60), { true })
+    equal(#take(d, 1, "u"), 1)
+    equal(d:stats().leased, 2)
+    equal(d:remove "b", true)
+    server:command("CONFIG", "SET", "maxmemory", "0")
+    equal(finish(d, "a", "t"), true)
+    equal(put(d, "c"), 1)
+    equal(d:stats().pending, 1)
+    d:close()
+  end)
+
+  it("fault_flushall: it is told, and never taken for an empty queue", function()
+    local server <close> = redis.start(KEPT)
+    local d = open(server:url "q")
+    put(d, "a", "b")
+    equal(#take(d, 1, "t"), 1)
+    server:command "FLUSHALL"
+    for _, name in ipairs { "take", "finish", "renew", "stats", "put", "results", "retry", "clear" } do
+      local given = { take = { 1, { lease = 1, attempts = 5, token = "u" } },
+        finish = { { { key = "a", token = "t", how = "done" } } },
+        renew = { { { key = "a", token = "t" } }, 60 }, put = { { { key = "x" } } },
+        results = { nil, 10 } }
+      fails("gone", d[name], d, table.unpack(given[name] or {}, 1, 2))
+    end
+    local other = open(server:url "q") -- another queue, though of the same name
+    fails("gone", put, d, "a")
+    equal(put(other, "a"), 1)
+    d:close()
+    equal(other:stats().pending, 1)
+    other:close()
+  end)
+
+  it("fault_noscript: SCRIPT FLUSH is not noticed", function()
+    local server <close> = redis.start(KEPT)
+    local d = open(server:url "q")
+    for i = 1, 3 do
+      server:command("SCRIPT", "FLUSH")
+      equal(put(d, "k" .. i), 1)
+      server:command("SCRIPT", "FLUSH")
+      equal(#take(d, 1, "t" .. i), 1)
+      server:command("SCRIPT", "FLUSH")
+      equal(finish(d, "k" .. i, "t" .. i), true)
+    end
+    local list = {}
+    for i = 1, 1100 do list[i] = { key = "many " .. i } end
+    server:command("SCRIPT", "FLUSH")
+    equal((d:put(list)), 1100)
+    d:close()
+  end)
+
+  it("fault_readonly: a server that became a replica is waited for", function()
+    local server <close> = redis.start(KEPT)
+    local d = open(server:url "q", { patience = 0.2 })
+    server:command("REPLICAOF", "127.0.0.1", "1")
+    fails("readonly", put, d, "a")
+    server:command("CONFIG", "SET", "replica-serve-stale-data", "no")
+    fails("unreachable", put, d, "a")
+    fails("unreachable", open, server:url "q")
+    d.link.patience = 20
+    local t = task.spawn(put, d, "a")
+    task.sleep(0.02)
+    equal(t:status(), "suspended")
+    server:command("REPLICAOF", "NO", "ONE")
+    equal(t:await(), 1)
+    d:close()
+  end)
+
+  it("fault_clients: a server with too many clients is waited for", function()
+    local server <close> = redis.start(KEPT)
+    local d = open(server:url "q")
+    server:command("CONFIG", "SET", "maxclients", "1")
+    fails("unreachable", open, server:url "q")
+    d:close()
+  end)
+end)
+
+-- Asks for a whole life of two jobs, and returns what came of it.
+local function converse(driver)
+  local n = put(driver, "a", "b")
+  local got = take(driver, 2, "t")
+  local held = driver:renew({ { key = "a", token = "t" }, { key = "b", token = "t" } }, LEASE)
+  local ended = driver:finish { { key = "a", token = "t", how = "done", result = '"x"',
+    puts = { { key = "c" } } }, { key = "b", token = "t", how = "retry", error = "e", delay = 0 } }
+  return { n, #got, held, ended }
+end
+
+describe("a connection to Redis that is cut", function()
+  local EXPECTED = { 2, 2, { true, true }, { true, true } }
+
+  it("law_10_cut: at whatever byte, in both directions, nothing is lost or done twice", function()
+    local server <close> = redis.start(KEPT)
+    local way <close> = proxy.start(server.folder .. "/p", server.path)
+    local first = open(("unix://%s?queue=first"):format(way.path))
+    local before = { up = way.passed.up, down = way.passed.down }
+    equal(converse(first), EXPECTED)
+    local sizes = { up = way.passed.up - before.up, down = way.passed.down - before.down }
+    first:close()
+    for _, direction in ipairs { "up", "down" } do
+      local d = open(("unix://%s?queue=%s"):format(way.path, direction))
+      local made, step = way.connections, math.max(1, sizes[direction] // many(1 << 20))
+      for at = 0, sizes[direction], step do
+        way.limit = { direction, way.passed[direction] + at }
+        equal(converse(d), EXPECTED, ("cut %s at %d"):format(direction, at))
+        way.limit = nil
+        local stats = d:stats()
+        equal({ stats.pending, stats.leased, stats.done, stats.dead }, { 2, 0, 1, 0 },
+          ("cut %s at %d"):format(direction, at))
+        equal(results_of(d), { a = '"x"' })
+        d:clear()
+      end
+      equal(way.connections > made + sizes[direction] // step // 2, true)
+      d:close()
+    end
+  end)
+
+  it("law_2_cut: a large put that was cut is there whole or not at all", function()
+    local server <close> = redis.start(KEPT)
+    local way <close> = proxy.start(server.folder .. "/p", server.path)
+    local d = open(("unix://%s?queue=q"):format(way.path), { patience = 0 })
+    local list = {}
+    for i = 1, 1100 do list[i] = { key = "k" .. i } end
+    local began = way.passed.up
+    d:put(list)
+    local size, whole = way.passed.up - began, 0
+    d:clear()
+    for i = 0, 12 do
+      way.limit = { "up", way.passed.up + size * i // 12 }
+      local ok = pcall(d.put, d, list)
+      local n = d:stats().pending
+      equal(n == 0 or n == 1100, true, n)
+      equal(not ok or n == 1100, true)
+      whole = whole + (n == 1100 and 1 or 0)
+      d:clear()
+    end
+    equal(whole < 13, true)
+    d:close()
+  end)
+
+  it("ends a wait that is cancelled, and the queue stays usable", function()
+    local server <close> = redis.start(KEPT)
+    local d = open(server:url "q", { silence = 5 })
+    server:freeze()
+    local t = task.spawn(put, d, "a")
+    task.sleep(0.02)
+    t:cancel()
+    task.wait { t }
+    equal(t:status(), "cancelled")
+    server:thaw()
+    local n = put(d, "a", "b")
+    equal(n == 1 or n == 2, true)
+    equal(d:stats().pending, 2)
+    d:close()
+  end)
+end)
+
+describe("owners on Redis", function()
+  it("law_4_death: the jobs of a silent owner come back, and those of a live one do not", function()
+    local server <close> = redis.start(KEPT)
+    local limits = { dead_after = 1.5 }
+    local a, b, c = open(server:url "q", limits), open(server:url "q", limits),
+      open(server:url "q", limits)
+    put(a, "of a", "of b")
+    equal(take(a, 1, "ta")[1].key, "of a")
+    equal(take(b, 1, "tb")[1].key, "of b")
+    a:crash()
+    local got
+    for i = 1, 1000 do
+      got = take(c, 10, "tc" .. i)
+      if #got > 0 then break end
+      task.sleep(0.05)
+    end
+    equal({ #got, got[1].key, got[1].attempt }, { 1, "of a", 2 })
+    equal(finish(b, "of b", "tb"), true)
+    b:close()
+    c:close()
+  end)
+end)
