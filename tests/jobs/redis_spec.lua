@@ -5,63 +5,16 @@ local fs = require "septet.fs"
 local jobs = require "septet.jobs"
 local net = require "septet.net"
 local proxy = require "proxy"
+local queues = require "redis_queues"
 local redis = require "redis"
 local task = require "septet.task"
 local ticker = require "ticker"
 
-local private = debug.getregistry()["septet.require"] -- of private modules
 local it = children.it
 
-local LEASE <const> = 60
-local DURABLE <const> = { appendonly = "yes", appendfsync = "always" }
-local KEPT <const> = { appendonly = "yes", appendfsync = "no" }
-
-local owners = 0
-
--- Opens a driver, with an owner of its own.
-local function open(url, options)
-  owners = owners + 1
-  local given = { owner = "owner-" .. owners, patience = 20, sync = "full" }
-  for name, value in pairs(options or {}) do given[name] = value end
-  return private "septet.jobs.redis".open(private "septet.jobs.target".parse(url), given)
-end
-
-local function take(driver, n, mark)
-  return driver:take(n, { lease = LEASE, attempts = 5, token = mark })
-end
-
--- Checks that fn raises a JobsError with this code, and returns it.
-local function fails(code, fn, ...)
-  local ok, err = pcall(fn, ...)
-  equal(ok, false, code)
-  if not task.is(err, "JobsError") then error(err, 0) end
-  equal(err.code, code, tostring(err))
-  return err
-end
-
-local function put(driver, ...)
-  local list = {}
-  for i, key in ipairs { ... } do list[i] = { key = key, data = "1" } end
-  return (driver:put(list))
-end
-
-local function finish(driver, key, mark, result)
-  return driver:finish({ { key = key, token = mark, how = "done", result = result or "1" } })[1]
-end
-
--- Returns the results, by key. Fails if a key has two.
-local function results_of(driver)
-  local found, cursor, n = {}, nil, 0
-  repeat
-    local rows
-    rows, cursor = driver:results(cursor, 100)
-    for _, row in ipairs(rows) do
-      equal(found[row.key], nil, row.key)
-      found[row.key], n = row.result, n + 1
-    end
-  until not cursor
-  return found, n
-end
+local DURABLE <const>, KEPT <const> = queues.DURABLE, queues.KEPT
+local open, take, fails, put, finish = queues.open, queues.take, queues.fails, queues.put,
+  queues.finish
 
 describe("opening a queue on Redis", function()
   it("fault_no_server: there is none", function()
@@ -286,7 +239,7 @@ describe("a fault of Redis", function()
     server:restart()
     local held, n = t:await()
     equal({ held, n }, { true, 1 })
-    equal(results_of(d), { a = "1" })
+    equal(queues.results(d), { a = "1" })
     local got = take(d, 10, "t2")
     equal({ got[1].key, got[2].key, #got }, { "b", "c", 2 })
     d:close()
@@ -331,7 +284,7 @@ describe("a fault of Redis", function()
       end
     end
     t:await()
-    local found, n = results_of(d)
+    local found, n = queues.results(d)
     equal(n, N)
     for i = 1, N do equal(found["k" .. i], ('"k%d"'):format(i)) end
     d:close()
@@ -439,85 +392,6 @@ describe("a fault of Redis", function()
     local d = open(server:url "q")
     server:command("CONFIG", "SET", "maxclients", "1")
     fails("unreachable", open, server:url "q")
-    d:close()
-  end)
-end)
-
--- Asks for a whole life of two jobs, and returns what came of it.
-local function converse(driver)
-  local n = put(driver, "a", "b")
-  local got = take(driver, 2, "t")
-  local held = driver:renew({ { key = "a", token = "t" }, { key = "b", token = "t" } }, LEASE)
-  local ended = driver:finish { { key = "a", token = "t", how = "done", result = '"x"',
-    puts = { { key = "c" } } }, { key = "b", token = "t", how = "retry", error = "e", delay = 0 } }
-  return { n, #got, held, ended }
-end
-
-describe("a connection to Redis that is cut", function()
-  local EXPECTED = { 2, 2, { true, true }, { true, true } }
-
-  it("law_10_cut: at whatever byte, in both directions, nothing is lost or done twice", function()
-    local server <close> = redis.start(KEPT)
-    local way <close> = proxy.start(server.folder .. "/p", server.path)
-    local first = open(("unix://%s?queue=first"):format(way.path))
-    local before = { up = way.passed.up, down = way.passed.down }
-    equal(converse(first), EXPECTED)
-    local sizes = { up = way.passed.up - before.up, down = way.passed.down - before.down }
-    first:close()
-    for _, direction in ipairs { "up", "down" } do
-      local d = open(("unix://%s?queue=%s"):format(way.path, direction))
-      local made, step = way.connections, math.max(1, sizes[direction] // many(1 << 20))
-      for at = 0, sizes[direction], step do
-        way.limit = { direction, way.passed[direction] + at }
-        equal(converse(d), EXPECTED, ("cut %s at %d"):format(direction, at))
-        way.limit = nil
-        local stats = d:stats()
-        equal({ stats.pending, stats.leased, stats.done, stats.dead }, { 2, 0, 1, 0 },
-          ("cut %s at %d"):format(direction, at))
-        equal(results_of(d), { a = '"x"' })
-        d:clear()
-      end
-      equal(way.connections > made + sizes[direction] // step // 2, true)
-      d:close()
-    end
-  end)
-
-  it("law_2_cut: a large put that was cut is there whole or not at all", function()
-    local server <close> = redis.start(KEPT)
-    local way <close> = proxy.start(server.folder .. "/p", server.path)
-    local d = open(("unix://%s?queue=q"):format(way.path), { patience = 0 })
-    local list = {}
-    for i = 1, 1100 do list[i] = { key = "k" .. i } end
-    local began = way.passed.up
-    d:put(list)
-    local size, whole = way.passed.up - began, 0
-    d:clear()
-    for i = 0, 12 do
-      way.limit = { "up", way.passed.up + size * i // 12 }
-      local ok = pcall(d.put, d, list)
-      local n = d:stats().pending
-      equal(n == 0 or n == 1100, true, n)
-      equal(not ok or n == 1100, true)
-      whole = whole + (n == 1100 and 1 or 0)
-      d:clear()
-    end
-    equal(whole < 13, true)
-    d:close()
-  end)
-
-  it("ends a wait that is cancelled, and the queue stays usable", function()
-    local server <close> = redis.start(KEPT)
-    local d = open(server:url "q", { silence = 5 })
-    server:freeze()
-    local t = task.spawn(put, d, "a")
-    task.sleep(0.02)
-    t:cancel()
-    task.wait { t }
-    equal(t:status(), "cancelled")
-    server:thaw()
-    local n = put(d, "a", "b")
-    equal(n == 1 or n == 2, true)
-    equal(d:stats().pending, 2)
     d:close()
   end)
 end)

@@ -116,7 +116,8 @@ end
 --- Leases up to n jobs.
 ---@async
 function Driver:take(n, options)
-  local dead, reply = judged(self), nil
+  local dead = judged(self)
+  local reply
   repeat
     reply = one(self, "take", tostring(n), seconds(options.lease), tostring(options.attempts),
       options.limit and tostring(options.limit) or "", options.token,

@@ -179,7 +179,7 @@ end
 --- for the queue's patience. Raises JobsError.
 ---@async
 function Link:run(make, patience)
-  local again, pause, give_up = false, FIRST_PAUSE, nil
+  local again, pause, give_up = false, self.pause, nil
   while true do
     if self.closed then failure.raise("closed", self.place.shown, "it is closed") end
     local ok, result = core.try(ask, self, make, again)
@@ -227,7 +227,8 @@ local link = { is_fault = is_fault }
 --- Returns the way to a server, which is not connected yet.
 function link.new(place, key, options)
   return setmetatable({ place = place, key = key, lock = sync.lock(),
-    patience = options.patience or 60, silence = options.silence or SILENCE }, Link)
+    patience = options.patience or 60, silence = options.silence or SILENCE,
+    pause = options.pause or FIRST_PAUSE }, Link)
 end
 
 return link

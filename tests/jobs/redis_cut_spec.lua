@@ -1,0 +1,90 @@
+-- SPDX-License-Identifier: MIT
+-- Queues on a Redis server whose connection is cut: what was asked is asked again, and done once.
+local children = require "children"
+local proxy = require "proxy"
+local queues = require "redis_queues"
+local redis = require "redis"
+local task = require "septet.task"
+
+local it = children.it
+local KEPT <const> = queues.KEPT
+local open, take, put = queues.open, queues.take, queues.put
+
+-- Asks for a whole life of two jobs, and returns what came of it.
+local function converse(driver)
+  local n = put(driver, "a", "b")
+  local got = take(driver, 2, "t")
+  local held = driver:renew({ { key = "a", token = "t" }, { key = "b", token = "t" } }, queues.LEASE)
+  local ended = driver:finish { { key = "a", token = "t", how = "done", result = '"x"',
+    puts = { { key = "c" } } }, { key = "b", token = "t", how = "retry", error = "e", delay = 0 } }
+  return { n, #got, held, ended }
+end
+
+describe("a connection to Redis that is cut", function()
+  local EXPECTED = { 2, 2, { true, true }, { true, true } }
+
+  it("law_10_cut: at whatever byte, in both directions, nothing is lost or done twice", function()
+    local server <close> = redis.start(KEPT)
+    local way <close> = proxy.start(server.folder .. "/p", server.path)
+    local first = open(("unix://%s?queue=first"):format(way.path))
+    local before = { up = way.passed.up, down = way.passed.down }
+    equal(converse(first), EXPECTED)
+    local sizes = { up = way.passed.up - before.up, down = way.passed.down - before.down }
+    first:close()
+    for _, direction in ipairs { "up", "down" } do
+      local d = open(("unix://%s?queue=%s"):format(way.path, direction), { pause = 0.0001 })
+      local made, step = way.connections, math.max(1, sizes[direction] // many(1 << 20))
+      for at = 0, sizes[direction], step do
+        way.limit = { direction, way.passed[direction] + at }
+        equal(converse(d), EXPECTED, ("cut %s at %d"):format(direction, at))
+        way.limit = nil
+        local stats = d:stats()
+        equal({ stats.pending, stats.leased, stats.done, stats.dead }, { 2, 0, 1, 0 },
+          ("cut %s at %d"):format(direction, at))
+        equal(queues.results(d), { a = '"x"' })
+        d:clear()
+      end
+      equal(way.connections > made + sizes[direction] // step // 2, true)
+      d:close()
+    end
+  end)
+
+  it("law_2_cut: a large put that was cut is there whole or not at all", function()
+    local server <close> = redis.start(KEPT)
+    local way <close> = proxy.start(server.folder .. "/p", server.path)
+    local d = open(("unix://%s?queue=q"):format(way.path), { patience = 0 })
+    local list = {}
+    for i = 1, 1100 do list[i] = { key = "k" .. i } end
+    local began = way.passed.up
+    d:put(list)
+    local size, whole = way.passed.up - began, 0
+    d:clear()
+    for i = 0, 12 do
+      way.limit = { "up", way.passed.up + size * i // 12 }
+      local ok = pcall(d.put, d, list)
+      local n = d:stats().pending
+      equal(n == 0 or n == 1100, true, n)
+      equal(not ok or n == 1100, true)
+      whole = whole + (n == 1100 and 1 or 0)
+      d:clear()
+    end
+    equal(whole < 13, true)
+    d:close()
+  end)
+
+  it("ends a wait that is cancelled, and the queue stays usable", function()
+    local server <close> = redis.start(KEPT)
+    local d = open(server:url "q", { silence = 5 })
+    server:freeze()
+    local t = task.spawn(put, d, "a")
+    task.sleep(0.02)
+    t:cancel()
+    task.wait { t }
+    equal(t:status(), "cancelled")
+    server:thaw()
+    local n = put(d, "a", "b")
+    equal(n == 1 or n == 2, true)
+    equal(d:stats().pending, 2)
+    d:close()
+  end)
+end)
