@@ -68,7 +68,8 @@ static void run(const char *name, int standard, int absent)
     XX(a_name_goes_on_with_an_address_that_is_permitted)                                           \
     XX(a_server_is_asked_about_by_its_address)                                                     \
     XX(a_unix_socket_is_asked_about_by_its_path)                                                   \
-    XX(a_dns_server_is_asked_about)
+    XX(a_dns_server_is_asked_about)                                                                \
+    XX(a_redis_server_is_asked_about_as_any_other)
 
 #define XX(name)                                                                                   \
     static void test_##name(void **state)                                                          \

@@ -128,6 +128,37 @@ function scripts.a_dns_server_is_asked_about()
   assert_asked("C:" .. DNS)
 end
 
+function scripts.a_redis_server_is_asked_about_as_any_other()
+  local jobs = require "septet.jobs"
+  local function refused(url, words)
+    local ok, e = pcall(jobs.open, url)
+    assert(not ok and task.is(e, "JobsError") and e.code == "unreachable", tostring(e))
+    assert(tostring(e):find(words, 1, true), tostring(e))
+  end
+  deny "C:name.test:1"
+  refused("redis://NAME.test:1/", "denied by the embedder")
+  assert_asked "C:name.test:1"
+  deny "C:127.0.0.1:1"
+  for _, host in ipairs { "127.0.0.1", "127.1", "0" } do
+    refused(("redis://%s:1/"):format(host), "denied by the embedder")
+    assert(asked():find "C:127%.0%.0%.1:1$")
+  end
+  local path = "/tmp/septet-none"
+  deny("W:" .. path)
+  refused("unix://" .. path, "denied by the embedder")
+  assert_asked("W:" .. path)
+  deny("C:unix:" .. path)
+  refused("unix://" .. path, "denied by the embedder")
+  assert_asked("W:" .. path, "C:unix:" .. path)
+  deny "nothing"
+  refused("unix://" .. path, "no such file")
+  local server <close>, port = listen()
+  local t = task.spawn(server.accept, server)
+  task.spawn(function() t:await():close() end)
+  refused(("redis://localhost:%d/"):format(port), "closed")
+  assert(asked():find("C:localhost:" .. port, 1, true))
+end
+
 function scripts.the_standard_profile_connects_and_does_nothing_else()
   local function refused(fn, ...)
     local ok, e = pcall(fn, ...)

@@ -380,6 +380,25 @@ function scripts.sockets()
   end)
 end
 
+function scripts.redis()
+  local core = debug.getregistry()["septet.core"]
+  local server <close> = net.listen()
+  task.group(function(g)
+    g:spawn(function()
+      local c <close> = server:accept()
+      for _ in c:lines() do
+        c:read(4096)
+        c:write "*3\r\n:1\r\n$3\r\nabc\r\n*2\r\n-ERR x\r\n$-1\r\n+OK\r\n"
+      end
+    end)
+    local conn <close> = assert(core.redis_connect("localhost", server.port, nil, 5, 5, 1 << 20))
+    for _ = 1, 3 do
+      local list = assert(conn:commands { { "A", ("x"):rep(3000) }, { "B", 1 } })
+      assert(list[1][2] == "abc" and list[1][3][1].error == "ERR x" and list[2] == "OK")
+    end
+  end)
+end
+
 function scripts.processes()
   local process = require "septet.process"
   local n = 0
