@@ -3,6 +3,7 @@
 local core = require "septet.core"
 local args = require "septet.internal.args"
 local bell = require "septet.jobs.bell"
+local blocks = require "septet.task.blocks"
 local failure = require "septet.jobs.failure"
 local hash = require "septet.hash"
 local json = require "septet.json"
@@ -11,8 +12,11 @@ local target = require "septet.jobs.target"
 
 local queue = {}
 
-local MAX_KEY = 8192 -- bytes
-local PAGE = 256     -- rows that a cursor holds
+local MAX_KEY <const> = 8192     -- bytes
+local MAX_DELAY <const> = 3e9    -- seconds, which are 95 years
+local PAGE <const> = 256         -- most rows that a cursor holds
+local PAGE_BYTES <const> = 1 << 20
+local SLICE <const> = 256        -- jobs that are checked between two pauses
 
 local ENGINES = { memory = "septet.jobs.memory", sqlite = "septet.jobs.sqlite",
   redis = "septet.jobs.redis" }
@@ -26,7 +30,7 @@ local ENGINES = { memory = "septet.jobs.memory", sqlite = "septet.jobs.sqlite",
 ---@field group string|nil `limit_per_key` limits how many of its jobs run at once
 
 local put_options = { key = "any", data = "any", priority = "any", delay = "seconds",
-  again = "boolean", group = "string" }
+  again = "boolean", group = "any" }
 
 ---@class septet.Queue
 ---@field url string where it lies, without a password
@@ -48,12 +52,14 @@ local function encoded(value, shown, what)
   failure.raise("data", shown, what .. " cannot be written as JSON", core.words(text))
 end
 
-local function check_key(key, shown)
-  if type(key) ~= "string" then
-    failure.raise("key", shown, ("a key is a string, not a %s"):format(type(key)))
+-- Raises JobsError unless a key, or a group, is one.
+local function check_name(name, what, shown)
+  if type(name) ~= "string" then
+    failure.raise("key", shown, ("a %s is a string, not %s"):format(what,
+      name == nil and "nil" or "a " .. type(name)))
   end
-  if key == "" or #key > MAX_KEY then
-    failure.raise("key", shown, ("a key has 1 to %d bytes, not %d"):format(MAX_KEY, #key))
+  if name == "" or #name > MAX_KEY then
+    failure.raise("key", shown, ("a %s has 1 to %d bytes, not %d"):format(what, MAX_KEY, #name))
   end
 end
 
@@ -61,16 +67,22 @@ end
 ---@param given septet.JobOptions
 ---@param shown string
 ---@param what string name of the function, for messages
-function queue.job(given, shown, what)
+---@param place string|nil which one it is, for messages
+function queue.job(given, shown, what, place)
+  if type(given) ~= "table" then
+    args.usage("bad argument #1 to '%s' (%s{ key = ... } expected, got %s)", what,
+      place and place .. ": " or "", given == nil and "nil" or type(given))
+  end
   local job = args.options(given, put_options, what)
-  check_key(job.key, shown)
+  check_name(job.key, "key", shown)
+  if job.group ~= nil then check_name(job.group, "group", shown) end
   if job.priority ~= nil and math.type(job.priority) ~= "integer" then
-    args.usage("bad option 'priority' to '%s' (integer expected, got %s)", what,
+    args.usage("bad option 'priority' to '%s' (a whole number expected, got %s)", what,
       type(job.priority) == "number" and tostring(job.priority) or type(job.priority))
   end
   return { key = job.key, data = encoded(job.data, shown, "the job's data"),
-    priority = job.priority or 0, delay = job.delay or 0, again = job.again or false,
-    group = job.group }
+    priority = job.priority or 0, delay = math.min(job.delay or 0, MAX_DELAY),
+    again = job.again or false, group = job.group }
 end
 
 local function driver_of(self)
@@ -111,7 +123,10 @@ end
 function Queue:put_many(jobs)
   args.list(jobs, 1, "put_many")
   local list = {}
-  for i, job in ipairs(jobs) do list[i] = queue.job(job, self.url, "put_many") end
+  for i = 1, #jobs do
+    if i % SLICE == 0 then core.pause() end
+    list[i] = queue.job(jobs[i], self.url, "put_many", "item " .. i)
+  end
   local n = driver_of(self):put(list)
   seen.put(self.url, #list, n)
   return (rung(self, n))
@@ -137,18 +152,36 @@ local function decoded(text)
   return json.decode(text)
 end
 
+-- Returns how many rows the next page may have, by the bytes of the last one.
+local function next_size(size, list)
+  local bytes = 0
+  for _, row in ipairs(list) do
+    bytes = bytes + #(row.result or row.data or "") + #(row.traceback or "")
+  end
+  if bytes > PAGE_BYTES then return math.max(1, size // 4) end
+  return bytes < PAGE_BYTES // 8 and math.min(PAGE, size * 2) or size
+end
+
 -- Returns an iterator over the rows of a driver's method, a page at a time.
 local function rows(self, method)
-  local list, i, cursor, more = {}, 0, nil, true
+  local list, i, cursor, more, size, is_busy = {}, 0, nil, true, 16, false
+  ---@async
   return function()
+    if is_busy then args.usage "another task reads from this iterator" end
     while i == #list do
       if not more then return nil end
       local driver = driver_of(self)
-      list, cursor = driver[method](driver, cursor, PAGE)
+      is_busy = true
+      local ok, page, after = core.try(driver[method], driver, cursor, size)
+      is_busy = false
+      if not ok then core.raise(page, after) end
+      list, cursor, size = page, after, next_size(size, page)
       i, more = 0, cursor ~= nil
     end
     i = i + 1
-    return list[i]
+    local row = list[i]
+    list[i] = false
+    return row
   end
 end
 
@@ -225,14 +258,15 @@ end
 ---@return string[]
 function Queue:check() return driver_of(self):check() end
 
---- Closes the queue. A closed queue is left as it is.
+--- Closes the queue: what it has leased goes back. A closed queue is left as it is. A task that was
+--- cancelled closes it, too.
 ---@async
 function Queue:close()
   local driver = rawget(self, DRIVER)
   if not driver then return end
   self[DRIVER] = nil
   rung(self, true)
-  driver:close()
+  blocks.shield(driver.close, driver)
 end
 
 args.methods(Queue, "queue", { [queue_meta] = true })

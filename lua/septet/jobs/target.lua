@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Where a queue lies: the text that a script gives, taken apart.
 local core = require "septet.core"
+local args = require "septet.internal.args"
 local failure = require "septet.jobs.failure"
 local url = require "septet.url"
 
@@ -10,16 +11,23 @@ local PORT = 6379
 
 local function bad(shown, why, reason) failure.raise("url", shown, why, reason) end
 
--- Returns the fields of a query string, of which only the named ones may occur.
+-- Returns the fields of a query string, of which only the named ones may occur, once.
 local function fields_of(parsed, shown, known)
   local fields = {}
+  if parsed.fragment then bad(shown, "the URL has a fragment") end
   for _, pair in ipairs(parsed:params()) do
     local name, value = pair[1], pair[2]
-    if not known[name] then bad(shown, ("unknown parameter '%s' in the URL"):format(name)) end
+    if not known[name] then
+      bad(shown, ("unknown parameter '%s' in the URL%s"):format(name, args.hint(name, known)))
+    end
+    if fields[name] then bad(shown, ("the parameter '%s' occurs twice"):format(name)) end
     fields[name] = value
   end
   return fields
 end
+
+-- Returns a text, or nil for an empty one.
+local function some(text) return text ~= "" and text or nil end
 
 local function number_of(text, shown)
   if text == nil or text == "" then return 0 end
@@ -39,10 +47,10 @@ end
 local function redis(text, shown)
   local ok, parsed = core.try(url.parse, text)
   if not ok then bad(shown, "this is no URL", tostring(parsed)) end
-  if not parsed.host then bad(shown, "the URL has no host") end
+  if not some(parsed.host) then bad(shown, "the URL has no host") end
   local fields = fields_of(parsed, shown, { queue = true })
   return { engine = "redis", shown = shown, host = parsed.host, port = parsed.port or PORT,
-    tls = parsed.scheme == "rediss", user = parsed.user, password = parsed.password,
+    tls = parsed.scheme == "rediss", user = some(parsed.user), password = some(parsed.password),
     db = number_of(parsed.path:match "^/?(.*)$", shown), queue = name_of(fields.queue, shown) }
 end
 
@@ -56,8 +64,8 @@ local function unix(text, shown)
     { queue = true, db = true, user = true, password = true })
   local path = url.decode(parsed.path)
   if path == "" or path == "/" then bad(shown, "the URL has no path of a socket") end
-  return { engine = "redis", shown = shown, path = path, user = fields.user,
-    password = fields.password, db = number_of(fields.db, shown),
+  return { engine = "redis", shown = shown, path = path, user = some(fields.user),
+    password = some(fields.password), db = number_of(fields.db, shown),
     queue = name_of(fields.queue, shown) }
 end
 
@@ -75,11 +83,12 @@ end
 ---@return table
 function target.parse(text)
   local scheme = text:match "^(%a[%w+.-]*):"
+  scheme = scheme and scheme:lower()
   local shown = scheme and shown_of(text) or core.escape(core.http_public(text))
   if text == "" then bad(shown, "the path is empty") end
   if text:find("\0", 1, true) then bad(shown, "a NUL in the path") end
   if scheme == "memory" then
-    return { engine = "memory", shown = shown, name = text:match "^memory:(.+)$" }
+    return { engine = "memory", shown = shown, name = some(text:sub(#"memory:" + 1)) }
   end
   if scheme == "redis" or scheme == "rediss" then return redis(text, shown) end
   if scheme == "unix" then return unix(text, shown) end

@@ -1,0 +1,3 @@
+-- SPDX-License-Identifier: MIT
+-- What scripts expect of a queue, in a file.
+require "jobs_queue" "sqlite"
