@@ -12,6 +12,7 @@ local generator = require "septet.task.generator"
 local group = require "septet.task.group"
 local loader = require "septet.task.loader"
 local locals = require "septet.task.locals"
+local thread = require "septet.task.thread"
 
 task.timeout = blocks.timeout
 task.move_on_after = blocks.move_on_after
@@ -27,6 +28,7 @@ task.pool = group.pool
 task.generator = generator.new
 task.require = loader.require
 task.var = locals.var
+task.thread = thread.thread
 
 --- Spawns a task that calls fn(...). It belongs to the innermost block that is open here, or else
 --- to the running task. It first runs once the running task waits.

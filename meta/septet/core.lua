@@ -607,6 +607,30 @@ function core.set_close_block(fn) end
 ---@param fn function
 function core.set_unwind(fn) end
 
+-- --- src/op/thread/thread.c ---
+
+---@class septet.RawThread
+
+--- Returns a thread that is to call fn(...) in a state of its own. Raises Usage for what cannot be
+--- copied, and IoError if it is not permitted.
+---@param memory integer bytes that the state may have; 0 for no limit
+---@param fn function
+---@param ... any
+---@return septet.RawThread
+function core.thread_new(memory, fn, ...) end
+
+--- Runs a thread, once, and waits for its end.
+---@async
+---@param thread septet.RawThread
+---@return "returned"|"failed"|"uncopiable"|"result"|"memory" outcome
+---@return any ... the results; the error or its text, and the traceback; the number, the kind and
+--- the place of what cannot be copied; or the limit
+function core.thread_wait(thread) end
+
+--- Returns how many threads may run at once.
+---@return integer
+function core.thread_places() end
+
 -- --- src/op/future.c ---
 
 --- Returns a new future, which is pending.

@@ -62,6 +62,7 @@ static void (*const libraries[])(lua_State *L, struct spt_env *env) = {
     spt_open_redis,
     spt_open_sqlite,
     spt_open_process,
+    spt_open_thread,
     spt_open_task,
 };
 

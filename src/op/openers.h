@@ -37,6 +37,7 @@ void spt_open_load(lua_State *L, struct spt_env *env);
 void spt_open_gate(lua_State *L, struct spt_env *env);
 void spt_open_process(lua_State *L, struct spt_env *env);
 void spt_open_html(lua_State *L, struct spt_env *env);
+void spt_open_thread(lua_State *L, struct spt_env *env);
 void spt_open_redis(lua_State *L, struct spt_env *env);
 void spt_open_sqlite(lua_State *L, struct spt_env *env);
 

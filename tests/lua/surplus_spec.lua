@@ -11,7 +11,7 @@ local files, origin = require "files", require "origin"
 
 -- Functions that pass their surplus arguments on, or write them.
 local PASS_ON = { "task.on_unhandled", "task.spawn", "task.background", "task.timeout",
-  "task.move_on_after", "task.shield", "task.cleanup", "task.group", "task.pool",
+  "task.move_on_after", "task.shield", "task.cleanup", "task.group", "task.pool", "task.thread",
   "task.generator", "task.pcall",
   "task.try", "trace.span", "cli.fail" }
 
