@@ -14,7 +14,8 @@ local open, take, put = queues.open, queues.take, queues.put
 local function converse(driver)
   local n = put(driver, "a", "b")
   local got = take(driver, 2, "t")
-  local held = driver:renew({ { key = "a", token = "t" }, { key = "b", token = "t" } }, queues.LEASE)
+  local leases = { { key = "a", token = "t" }, { key = "b", token = "t" } }
+  local held = driver:renew(leases, queues.LEASE)
   local ended = driver:finish { { key = "a", token = "t", how = "done", result = '"x"',
     puts = { { key = "c" } } }, { key = "b", token = "t", how = "retry", error = "e", delay = 0 } }
   return { n, #got, held, ended }
@@ -70,6 +71,23 @@ describe("a connection to Redis that is cut", function()
     end
     equal(whole < 13, true)
     d:close()
+  end)
+
+  it("is closed while tasks wait for it: they raise, and nothing is left", function()
+    local server <close> = redis.start(KEPT)
+    local d = open(server:url "q")
+    put(d, "k")
+    take(d, 1, "t")
+    server:freeze()
+    local waiting = {}
+    for i = 1, 5 do waiting[i] = task.spawn(pcall, put, d, "k" .. i) end
+    task.sleep(0.02)
+    d:crash()
+    for _, t in ipairs(waiting) do
+      local ok, err = t:await()
+      equal({ ok, err.code }, { false, "closed" })
+    end
+    server:thaw()
   end)
 
   it("ends a wait that is cancelled, and the queue stays usable", function()

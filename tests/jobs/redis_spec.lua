@@ -269,7 +269,8 @@ describe("a fault of Redis", function()
         local got = take(d, 7, "t" .. runs)
         local ends = {}
         for i, job in ipairs(got) do
-          ends[i] = { key = job.key, token = "t" .. runs, how = "done", result = '"' .. job.key .. '"' }
+          ends[i] = { key = job.key, token = "t" .. runs, how = "done",
+            result = '"' .. job.key .. '"' }
         end
         for _, held in ipairs(d:finish(ends)) do equal(held, true) end
       until #got == 0
@@ -337,7 +338,8 @@ describe("a fault of Redis", function()
     put(d, "a", "b")
     equal(#take(d, 1, "t"), 1)
     server:command "FLUSHALL"
-    for _, name in ipairs { "take", "finish", "renew", "stats", "put", "results", "retry", "clear" } do
+    local names = { "take", "finish", "renew", "stats", "put", "results", "retry", "clear" }
+    for _, name in ipairs(names) do
       local given = { take = { 1, { lease = 1, attempts = 5, token = "u" } },
         finish = { { { key = "a", token = "t", how = "done" } } },
         renew = { { { key = "a", token = "t" } }, 60 }, put = { { { key = "x" } } },

@@ -11,7 +11,7 @@ local PIECE = 65536 -- bytes
 ---@class Proxy
 ---@field path string
 ---@field connections integer number of those made so far
----@field passed table<string, integer> bytes of the present connection, "up" to the server or "down"
+---@field passed table<string, integer> bytes of the last connection, "up" and "down"
 ---@field limit table|nil { direction, bytes }: the next connection that passes so many is cut
 ---@field edit function|nil returns what is passed on of a piece: fn(direction, bytes)
 local Proxy = {}

@@ -130,8 +130,8 @@ local REMOVE = [==[
 local function remove(key, job)
   local leased = job[S] == 'l'
   if job[S] == 'p' then
-    rc('XDEL', P .. 'ready:' .. job[C] .. ':' .. string.sub(job[T], 1, 1),
-      id(tonumber(string.sub(job[T], 2))))
+    local stream, entry = entry_of(job)
+    rc('XDEL', P .. stream, entry)
   elseif job[S] == 'w' then
     rc('ZREM', P .. 'group:' .. job[G], place(key, job))
     no_more_waiting(job[G])
@@ -209,22 +209,23 @@ return num(wall)
 -- check(cursor, n): the next cursor, and what is wrong with the records on the way.
 scripts.check = [==[
 local page, found = rc('HSCAN', P .. 'jobs', arg(), 'COUNT', arg()), {}
-local function has(stream, n)
-  return rc('XRANGE', P .. stream, id(n), id(n))[1] ~= nil
+local function has(stream, entry)
+  return rc('XRANGE', P .. stream, entry, entry)[1] ~= nil
 end
 for i = 1, #page[2], 2 do
-  local key, job = page[2][i], cmsgpack.unpack(page[2][i + 1])
+  local key, job = page[2][i], {cmsgpack.unpack(page[2][i + 1])}
   local state, fine, where = job[S], true, ''
   if state == 'p' then
-    where = 'ready:' .. job[C] .. ':' .. string.sub(job[T], 1, 1)
-    fine = has(where, tonumber(string.sub(job[T], 2)))
+    local entry
+    where, entry = entry_of(job)
+    fine = has(where, entry)
   elseif state == 'd' then where = 'delayed' fine = rc('ZSCORE', P .. where, key)
   elseif state == 'l' then where = 'leases' fine = rc('ZSCORE', P .. where, key)
   elseif state == 'w' then
     where = 'group:' .. job[G]
     fine = rc('ZSCORE', P .. where, place(key, job))
-  elseif state == 'x' then where = 'dead' fine = has(where, job[X]) end
-  if fine and job[R] ~= 0 then where = 'results' fine = has(where, job[R]) end
+  elseif state == 'x' then where = 'dead' fine = has(where, id(job[X])) end
+  if fine and job[R] ~= 0 then where = 'results' fine = has(where, id(job[R])) end
   if not fine then found[#found + 1] = key found[#found + 1] = where end
 end
 return {page[1], found}

@@ -34,8 +34,13 @@ for i, name in ipairs({'turn', 'back', 'results', 'dead', 'waiting', 'age', 'bea
   cnt_old[name] = cnt[name]
 end
 local function arg() at = at + 1 return ARGV[at] end
-local function id(n) return string.format('%.0f-0', n) end
-local function num(x) return string.format('%.17g', x) end
+local function id(n) return n .. '-0' end
+local shown = {}
+local function num(x) -- most of a call are the same
+  local text = shown[x]
+  if not text then text = string.format('%.17g', x) shown[x] = text end
+  return text
+end
 
 local jobs, dirty = {}, {}
 local leases, delayed, data, notes, groups = {}, {}, {}, {}, {}
@@ -50,7 +55,7 @@ local function fetch(keys)
   for i = 1, #need, 1000 do
     local got = rc('HMGET', P .. 'jobs', unpack(need, i, math.min(i + 999, #need)))
     for j = 1, #got do
-      jobs[need[i + j - 1]] = got[j] and cmsgpack.unpack(got[j])
+      jobs[need[i + j - 1]] = got[j] and {cmsgpack.unpack(got[j])}
     end
   end
 end
@@ -97,7 +102,7 @@ end
 local function flush()
   local records, counters = {}, {}
   for key in pairs(dirty) do
-    records[key] = jobs[key] and cmsgpack.pack(jobs[key])
+    records[key] = jobs[key] and cmsgpack.pack(unpack(jobs[key], 1, H))
   end
   for name, n in pairs(cnt) do
     if n ~= cnt_old[name] then
@@ -125,11 +130,18 @@ local function beat()
   rc('ZADD', P .. 'owners', num(cnt.age), owner)
 end
 
+-- Turns of jobs that come back are less than 0.
+local BACK = 4503599627370496
 local function pending(key, job, back)
   local side, n
-  if back then cnt.back = cnt.back + 1 side, n = '0', cnt.back
-  else cnt.turn = cnt.turn + 1 side, n = '1', cnt.turn end
-  job[S], job[T] = 'p', side .. string.format('%015.0f', n)
+  if back then
+    cnt.back = cnt.back + 1
+    side, n, job[T] = '0', cnt.back, cnt.back - BACK
+  else
+    cnt.turn = cnt.turn + 1
+    side, n, job[T] = '1', cnt.turn, cnt.turn
+  end
+  job[S] = 'p'
   if not known_classes[job[C]] then
     known_classes[job[C]] = true
     rc('ZADD', P .. 'classes', 0, job[C])
@@ -151,7 +163,15 @@ local function count_group(name, by)
 end
 local INVERSE = {}
 for i = 0, 15 do INVERSE[string.format('%x', i)] = string.format('%x', 15 - i) end
-local function place(key, job) return string.gsub(job[C], '.', INVERSE) .. job[T] .. key end
+local function place(key, job)
+  return string.gsub(job[C], '.', INVERSE) .. string.format('%016.0f', job[T] + BACK) .. key
+end
+-- Returns the stream of a pending job, and its id there.
+local function entry_of(job)
+  local stream = 'ready:' .. job[C] .. ':'
+  if job[T] < 0 then return stream .. '0', id(job[T] + BACK) end
+  return stream .. '1', id(job[T])
+end
 local function no_more_waiting(name)
   if rc('ZCARD', P .. 'group:' .. name) == 0 then rc('ZREM', P .. 'waiting', name) end
 end
@@ -210,11 +230,11 @@ local function put(key, text, class, wait, anew, group, token)
     if anew ~= '1' or job[S] ~= 'o' and job[S] ~= 'x' then return false end
     if job[S] == 'x' then rc('XDEL', P .. 'dead', id(job[X])) job[X] = 0 end
   else
-    job = {'', '', 0, '', 0, false, false, false, '', false, 0, 0, 0, 0, 0, 0}
+    job = {'', '', 0, 0, 0, false, false, false, '', false, 0, 0, 0, 0, 0, 0}
     jobs[key] = job
   end
-  if text ~= '' then data[key] = text else data[key] = false end
-  notes[key] = false
+  if text ~= '' then data[key] = text elseif job[S] ~= '' then data[key] = false end
+  if job[H] > 0 then notes[key] = false end
   job[C], job[A], job[W], job[U], job[H] = class, 0, wall, token, 0
   job[G] = group ~= '' and string.sub(group, 2)
   if tonumber(wait) > 0 then delay(key, job, wall + wait) else pending(key, job) end
@@ -278,7 +298,8 @@ local function apply(key, job, how, wait, err, traceback, result)
     else
       log(key, job, result, how == 'dropped')
       job[S], job[D] = 'o', wall
-      data[key], notes[key], job[H] = false, false, 0
+      data[key] = false
+      if job[H] > 0 then notes[key], job[H] = false, 0 end
     end
   end
   leave(job)

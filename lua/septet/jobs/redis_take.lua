@@ -89,7 +89,7 @@ local function read_side(class, side)
   local stream = P .. 'ready:' .. class .. ':' .. side
   while #taken < n and not full do
     local want = n - #taken
-    local list, keys, used = rc('XRANGE', stream, '-', '+', 'COUNT', want), {}, {}
+    local list, keys, last = rc('XRANGE', stream, '-', '+', 'COUNT', want), {}, nil
     if #list == 0 then return end
     for i = 1, #list do keys[i] = list[i][2][2] end
     fetch(keys)
@@ -104,9 +104,9 @@ local function read_side(class, side)
         texts[key] = found[i]
         take(key, job, found[i])
       end
-      used[i] = list[i][1]
+      last = list[i][1]
     end
-    if #used > 0 then rc('XDEL', stream, unpack(used)) end
+    if last then rc('XTRIM', stream, 'MINID', '=', string.sub(last, 1, -2) .. '1') end
     if #list < want then return end
   end
 end
