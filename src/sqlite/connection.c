@@ -316,6 +316,7 @@ static bool set_paths(struct spt_sqlite_connection *c)
 bool spt_sqlite_connection_open(struct spt_sqlite_connection *c, struct spt_sqlite_fault *fault)
 {
     fault->code = NULL;
+    spt_buf_init(&c->found, SIZE_MAX / 2);
     c->random = (uint32_t)getpid() * 2654435761U ^ (uint32_t)real_now(NULL) ^ 1;
     if (c->random == 0)
         c->random = 1;
@@ -339,6 +340,7 @@ void spt_sqlite_connection_close(struct spt_sqlite_connection *c)
     if (c->db && c->file.inode && !spt_sqlite_connection_check(c, &ignored))
         sqlite3_file_control(c->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
     sqlite3_close(c->db);
+    spt_buf_release(&c->found);
     free(c->path);
     free(c->wal);
     c->db = NULL;

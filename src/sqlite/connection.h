@@ -42,6 +42,7 @@ struct spt_sqlite_connection {
     struct spt_sqlite_file file, wal_file;
     const struct spt_sqlite_statement *statements; /* borrowed */
     sqlite3_stmt *prepared[SPT_SQLITE_STATEMENTS_MAX];
+    struct spt_buf found;   /* rows that a request keeps */
     uint64_t wait_until_ns; /* end of the patience with a lock; 0: nothing was locked yet */
     uint64_t nap_ns;        /* of the last wait */
     uint32_t random;

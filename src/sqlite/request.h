@@ -13,18 +13,28 @@
 
 enum { SPT_SQLITE_STATEMENTS_MAX = 128 };
 
-/* What is known of a statement. */
+/* What is known of a statement. A row that is kept gives its values to later steps of the change:
+ * those that use it have its columns as parameters, in order, behind their own values. */
 enum {
     SPT_SQLITE_BEGINS = 1u << 0, /* it begins a change */
     /* if it changes no row, or returns none, the change is undone, and its rest is left out */
     SPT_SQLITE_FENCES = 1u << 1,
-    SPT_SQLITE_ROWS = 1u << 2, /* its rows are handed out */
-    /* It runs until it returns no row, or so many rows as a further value, which comes first, says.
-     * A row that begins with 0 does not count, and is not handed out. */
-    SPT_SQLITE_REPEATS = 1u << 3,
-    SPT_SQLITE_CONTINUES = 1u << 4, /* repeats for what the step before has left */
-    SPT_SQLITE_READS = 1u << 5,     /* it changes nothing */
-    SPT_SQLITE_SCRIPT = 1u << 6,    /* several statements, without values */
+    SPT_SQLITE_ROWS = 1u << 2,  /* its rows are handed out */
+    SPT_SQLITE_READS = 1u << 3, /* it changes nothing */
+    SPT_SQLITE_KEEPS = 1u << 4, /* its first row is kept */
+    SPT_SQLITE_USES = 1u << 5,  /* it uses the row that is kept */
+    /* The inner steps behind it run for each of its rows, which is kept. If the first of them
+     * changes nothing, the row does not count and is not handed out. It runs again until so many
+     * rows have counted as its first value says, or until it returns none. That value is its first
+     * parameter: the number of rows that are still wanted. */
+    SPT_SQLITE_EACH = 1u << 6,
+    SPT_SQLITE_CONTINUES = 1u << 7, /* like EACH, for the rows that the one before still wanted */
+    SPT_SQLITE_INNER = 1u << 8,
+    SPT_SQLITE_OTHERWISE = 1u << 9, /* left out if the step before has changed a row */
+    SPT_SQLITE_NEEDS_2 = 1u << 10,  /* left out if that column of the kept row is NULL */
+    SPT_SQLITE_NEEDS_3 = 1u << 11,
+    SPT_SQLITE_NEEDS_4 = 1u << 12,
+    SPT_SQLITE_SCRIPT = 1u << 13, /* several statements, without values */
 };
 
 struct spt_sqlite_statement {

@@ -71,9 +71,8 @@ end
 -- Appends the tables of leased jobs to a list.
 local function add_views(jobs, rows)
   for i = 1, #rows, VIEW do
-    jobs[#jobs + 1] = { key = rows[i + 1], data = rows[i + 2] or nil, attempt = rows[i + 3],
-      priority = rows[i + 4], put_at = rows[i + 5], group = rows[i + 6] or nil,
-      history_n = rows[i + 7] }
+    jobs[#jobs + 1] = { group = rows[i + 1] or nil, key = rows[i + 2], data = rows[i + 3] or nil,
+      attempt = rows[i + 4], priority = rows[i + 5], put_at = rows[i + 6], history_n = rows[i + 7] }
   end
 end
 
@@ -130,9 +129,12 @@ function Driver:take(n, options)
   local lease, limit = now + options.lease, options.limit or false
   local list = { ids.is_unknown, token, ids.bring_due, wall, ids.count_due }
   local length = add_dead_owners(self, list, 5, now)
-  for _, value in ipairs { ids.bring_lost, LOST_MOST, now, wall, options.attempts,
-    ids.lease, n, self.id, token, lease, limit,
-    ids.lease_waiting, self.id, token, lease, limit, ids.outlook } do
+  for _, value in ipairs {
+    ids.lost, LOST_MOST, now, options.attempts, ids.lose, wall, ids.count_lost_died,
+    ids.count_lost_back, ids.wake_each, ids.count_woken_each,
+    ids.pending, n, ids.lease, self.id, token, lease, limit, ids.wait,
+    ids.waiting, 0, limit, ids.lease_waiting, self.id, token, lease, ids.count_back_each,
+    ids.outlook } do
     length = length + 1
     list[length] = value
   end
@@ -148,44 +150,50 @@ end
 
 --- Puts leased jobs into their groups. One waits there if the group is full.
 function Driver:enter(asked, limit)
-  local list, n, answers = {}, 0, {}
-  for i, job in ipairs(asked) do
-    n = n + 5
-    list[n - 4], list[n - 3], list[n - 2] = self.ids.enter, job.key, job.token
-    list[n - 1], list[n] = job.group, limit
-    answers[i] = "lost"
+  local ids, list, n, answers = self.ids, {}, 0, {}
+  for _, job in ipairs(asked) do
+    list[n + 1], list[n + 2], list[n + 3] = ids.held, job.key, job.token
+    list[n + 4], list[n + 5], list[n + 6] = ids.enter, job.group, limit
+    list[n + 7], list[n + 8] = ids.wait_in, job.group
+    n = n + 8
   end
-  local results = run_packed(self, list, n, RELAXED)
+  local changed = run(self, list, n, RELAXED)
   for i = 1, #asked do
-    local row = results[i + 1]
-    if row[1] then answers[i] = row[1] == 1 end
+    local step = 3 * i - 2
+    if changed[step] == -1 then answers[i] = "lost" else answers[i] = changed[step + 1] == 1 end
   end
   return answers
 end
 
 -- --- the end of a job ---
 
+local COUNTS = { back = "count_back", retry = "count_back", dead = "count_died" }
+
+-- Appends the statements that end a job. Returns the list's new length, and their number.
 local function add_ending(ids, list, n, ending, wall, place)
-  local how = ending.how
-  local id = how == "retry" and (ending.delay or 0) > 0 and ids.retry_later or ids[how]
-  list[n + 1], list[n + 2], list[n + 3] = id, ending.key, ending.token
-  if how == "back" then return n + 3 end
-  list[n + 4] = wall
-  if how == "dropped" then return n + 4 end
+  local how, steps = ending.how, 4
+  if how == "retry" and (ending.delay or 0) > 0 then how = "retry_later" end
+  list[n + 1], list[n + 2], list[n + 3] = ids.held, ending.key, ending.token
+  list[n + 4], list[n + 5], list[n + 6] = ids[how], ending.token, wall
+  n = n + (how == "back" and 5 or 6)
   if how == "done" then
-    list[n + 5] = place
-    list[n + 6], list[n + 7], list[n + 8] = ids.result, place, ending.key
-    list[n + 9], list[n + 10] = wall, ending.result or false
-    return n + 10
+    list[n + 1], list[n + 2], list[n + 3], list[n + 4] = place, ids.result, place, wall
+    list[n + 5], list[n + 6] = ending.result or false, ids.replace
+    n, steps = n + 6, steps + 2
+  elseif how ~= "back" and how ~= "dropped" then
+    list[n + 1] = ending.error or false
+    n = n + 1
+    if how == "dead" then
+      list[n + 1], n = ending.traceback or false, n + 1
+    elseif how == "retry_later" then
+      list[n + 1], n = wall + ending.delay, n + 1
+    end
   end
-  list[n + 5] = ending.error or false
-  if id == ids.retry then return n + 5 end
-  if id == ids.dead then
-    list[n + 6] = ending.traceback or false
-  else
-    list[n + 6] = wall + ending.delay
+  if COUNTS[how] then
+    list[n + 1], n, steps = ids[COUNTS[how]], n + 1, steps + 1
   end
-  return n + 6
+  list[n + 1], list[n + 2] = ids.wake, ids.count_woken
+  return n + 2, steps
 end
 
 -- Returns the numbers of results and of puts, and the keys that occur more than once.
@@ -211,17 +219,16 @@ local function endings(self, ends)
   local list, n, steps, step = { ids.take_results, results, ids.take_turns, puts }, 4, {}, 2
   local asked = {}
   for i, ending in ipairs(ends) do
-    local done = ending.how == "done"
-    if done then results = results - 1 end
+    if ending.how == "done" then results = results - 1 end
     if twice[ending.key] then
       list[n + 1], list[n + 2], list[n + 3] = ids.has_ended, ending.key, ending.token
       n, step = n + 3, step + 1
       asked[#asked + 1] = i
     end
-    n = add_ending(ids, list, n, ending, wall, results)
-    step = step + 1
-    steps[i] = step
-    if done then step = step + 1 end
+    local count
+    n, count = add_ending(ids, list, n, ending, wall, results)
+    steps[i] = step + 1
+    step = step + count
     for _, job in ipairs(ending.puts or {}) do
       puts = puts - 1
       n = add_put(ids, list, n, job, wall, puts)

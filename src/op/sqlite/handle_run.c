@@ -90,9 +90,7 @@ static int add_steps(lua_State *L, const struct spt_sqlite *db, struct spt_sqlit
         lua_pop(L, 1);
         if (!what)
             return SEPTET_EINVAL;
-        unsigned n = what->values;
-        if (what->flags & SPT_SQLITE_REPEATS && !(what->flags & SPT_SQLITE_CONTINUES))
-            n++;
+        const unsigned n = what->values;
         if (n > (unsigned)(count - i))
             return SEPTET_EINVAL;
         rc = spt_sqlite_request_add(request, (uint32_t)id, what->flags);

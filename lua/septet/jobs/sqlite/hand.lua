@@ -72,7 +72,8 @@ end
 
 --- Removes a job in any state. Returns whether there was one.
 function hand:remove(key)
-  return run(self, { self.ids.remove, key })[1] == 1
+  local ids = self.ids
+  return run(self, { ids.find, key, ids.remove, ids.replace, ids.wake, ids.count_woken })[1] == 1
 end
 
 function hand:clear()
@@ -83,7 +84,8 @@ end
 function hand:forget(seconds)
   local before, count = self.clock.wall() - seconds, 0
   repeat
-    local n = run(self, { self.ids.forget, before })[1]
+    local n = run(self, { self.ids.forget_results, before, FORGOTTEN, self.ids.forget, before,
+      FORGOTTEN })[2]
     count = count + n
   until n < FORGOTTEN
   return count
@@ -99,8 +101,8 @@ end
 --- Gives back what this driver has leased, and closes the file.
 function hand:close()
   local ids = self.ids
-  local changed, word, reason = self.db:run({ ids.give_back, 1 << 40, self.id, ids.remove_owner,
-    self.id }, 5, 1)
+  local changed, word, reason = self.db:run({ ids.owned, 1 << 40, self.id, ids.give_back,
+    ids.count_back_each, ids.wake_each, ids.count_woken_each, ids.remove_owner, self.id }, 9, 1)
   self.db:close()
   if not changed and word ~= "closed" then opening.raise(self.shown, word, reason) end
 end

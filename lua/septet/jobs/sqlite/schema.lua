@@ -6,24 +6,14 @@ schema.APPLICATION = 0x53505451 -- "SPTQ": tells a queue from other databases
 schema.VERSION = 1
 
 -- Columns of `jobs`: `state` is one of the numbers in `schema.states`. `turn` is the place in the
--- order; an update that leaves it NULL makes the job come back before all new ones. `ended` is the
--- number of its result, and `died` the number of its death.
+-- order. `ended` is the number of its result, and `died` the number of its death.
 schema.states = { pending = 0, waiting = 1, delayed = 2, leased = 3, done = 4, dead = 5 }
-
--- What the end of a lease gives to the first waiting job of the group. `%s` is the condition.
-local WAKE = [[
-  UPDATE meta SET back = back + 1 WHERE %s
-    AND EXISTS (SELECT 1 FROM jobs WHERE state = 1 AND grp = OLD.grp);
-  UPDATE jobs SET state = 0, turn = (SELECT back FROM meta) WHERE %s AND id =
-    (SELECT id FROM jobs WHERE state = 1 AND grp = OLD.grp ORDER BY priority DESC, turn LIMIT 1);
-]]
-local LEAVES = "OLD.state = 3 AND OLD.grp IS NOT NULL"
-local LEFT = LEAVES .. " AND NEW.state <> 3"
 
 local TABLES = [[
 CREATE TABLE jobs (id INTEGER PRIMARY KEY, state INTEGER NOT NULL, priority INTEGER NOT NULL,
   turn INTEGER, attempts INTEGER NOT NULL, put_at REAL NOT NULL, due REAL, lease REAL,
-  owner INTEGER, woken INTEGER, token TEXT, ended_token TEXT, ended INTEGER, died INTEGER, ended_at REAL,
+  owner INTEGER, woken INTEGER, token TEXT, ended_token TEXT, ended INTEGER, died INTEGER,
+  ended_at REAL,
   key TEXT NOT NULL UNIQUE, grp TEXT, data TEXT, error TEXT, traceback TEXT, history TEXT);
 CREATE TABLE results (ended INTEGER PRIMARY KEY, job INTEGER NOT NULL, at REAL NOT NULL,
   result TEXT);
@@ -34,28 +24,6 @@ CREATE INDEX jobs_leased ON jobs (lease, token) WHERE state = 3;
 CREATE INDEX jobs_grouped ON jobs (grp) WHERE state = 3 AND grp IS NOT NULL;
 CREATE INDEX jobs_done ON jobs (ended_at) WHERE state = 4;
 CREATE INDEX jobs_dead ON jobs (died) WHERE state = 5;
-CREATE TRIGGER jobs_moved AFTER UPDATE OF state ON jobs
-WHEN NEW.turn IS NULL OR (]] .. LEFT .. [[)
-BEGIN
-  UPDATE meta SET back = back + 1 WHERE NEW.turn IS NULL;
-  UPDATE jobs SET turn = (SELECT back FROM meta) WHERE id = NEW.id AND NEW.turn IS NULL;
-]] .. WAKE:format(LEFT, LEFT) .. [[
-END;
-CREATE TRIGGER jobs_died AFTER UPDATE OF state ON jobs WHEN NEW.state = 5
-BEGIN
-  UPDATE meta SET died = died + 1;
-  UPDATE jobs SET died = (SELECT died FROM meta) WHERE id = NEW.id;
-END;
-CREATE TRIGGER jobs_replaced AFTER UPDATE OF ended ON jobs
-WHEN OLD.ended IS NOT NULL AND NEW.ended <> OLD.ended
-BEGIN
-  DELETE FROM results WHERE ended = OLD.ended;
-END;
-CREATE TRIGGER jobs_removed AFTER DELETE ON jobs
-BEGIN
-  DELETE FROM results WHERE ended = OLD.ended;
-]] .. WAKE:format(LEAVES, LEAVES) .. [[
-END;
 ]]
 
 --- The tables of an empty file.

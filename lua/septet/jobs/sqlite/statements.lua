@@ -50,47 +50,78 @@ statements.forget_dead = { "", 0, [[
 DELETE FROM owners WHERE NOT process_runs(process, start, space, boot)
   AND NOT EXISTS (SELECT 1 FROM jobs WHERE state = 3 AND owner = owners.id)]] }
 
--- ?1 steady, ?2 wall, ?3 attempts; one job at a time
-statements.bring_lost = { "repeats", 3, ([[
-UPDATE jobs SET attempts = attempts + 1, lease = NULL, token = NULL, owner = NULL,
-  history = %s,
-  state = CASE WHEN attempts + 1 >= ?3 THEN 5 ELSE 0 END,
-  turn = CASE WHEN attempts + 1 >= ?3 THEN turn END,
-  error = CASE WHEN attempts + 1 >= ?3 THEN '%s' END, traceback = NULL,
-  ended_at = CASE WHEN attempts + 1 >= ?3 THEN ?2 ELSE ended_at END
-WHERE id = (SELECT id FROM jobs WHERE state = 3 AND lease <= ?1 ORDER BY turn LIMIT 1)
-RETURNING 1]]):format(history("?2", "'" .. LOST .. "'"), LOST) }
+-- --- what follows from the end of a lease ---
 
-local VIEW = [[key, data, attempts + 1, priority, put_at, grp,
-  coalesce(json_array_length(history), 0)]]
+-- The row that is kept: id, group, and what else the step says. A job that comes back has the next
+-- turn before all new ones.
+local NEXT_BACK = "(SELECT back + 1 FROM meta)"
 
--- ?1 owner, ?2 token, ?3 end of the lease, ?4 limit; one job at a time, which waits if its group is
--- full
-statements.lease = { "repeats rows", 4, [[
-UPDATE jobs SET woken = 0, (state, owner, token, lease) =
-  (SELECT CASE WHEN l.ok THEN 3 ELSE 1 END, CASE WHEN l.ok THEN ?1 END, CASE WHEN l.ok THEN ?2 END,
-    CASE WHEN l.ok THEN ?3 END
-   FROM (SELECT ?4 IS NULL OR jobs.grp IS NULL
-     OR (SELECT count(*) FROM jobs AS g WHERE g.state = 3 AND g.grp = jobs.grp) < ?4 AS ok) AS l)
-WHERE id = (SELECT id FROM jobs WHERE state = 0 ORDER BY priority DESC, turn LIMIT 1)
-RETURNING state = 3, ]] .. VIEW }
+-- Gives the place of the job in its group to the first one that waits.
+statements.wake = { "uses needs2", 0, [[
+UPDATE jobs SET state = 0, turn = ]] .. NEXT_BACK .. [[
+ WHERE id = (
+  SELECT id FROM jobs WHERE state = 1 AND grp = ?2 ORDER BY priority DESC, turn LIMIT 1)]] }
+statements.count_back = { "", 0, "UPDATE meta SET back = back + 1" }
+statements.count_woken = { "needs2", 0,
+  "UPDATE meta SET back = back + changes() WHERE changes() > 0" }
+statements.count_died = { "", 0, "UPDATE meta SET died = died + 1" }
 
--- As `lease`, for waiting jobs of groups that have free places.
-statements.lease_waiting = { "continues rows", 4, [[
-UPDATE jobs SET state = 3, woken = 1, turn = NULL, owner = ?1, token = ?2, lease = ?3
-WHERE id = (SELECT id FROM jobs WHERE state = 1 AND grp = (
+-- Returns a statement that runs for each row of the one before.
+local function inner(name)
+  local text = statements[name]
+  return { "inner " .. text[1], text[2], text[3] }
+end
+statements.wake_each = inner "wake"
+statements.count_woken_each = inner "count_woken"
+
+-- ?1 number, ?2 steady, ?3 attempts. Keeps id, group, 1 if it dies, 1 if it comes back.
+statements.lost = { "each reads", 3, [[
+SELECT id, grp, CASE WHEN attempts + 1 >= ?3 THEN 1 END, CASE WHEN attempts + 1 < ?3 THEN 1 END
+FROM jobs WHERE state = 3 AND lease <= ?2 ORDER BY turn LIMIT ?1]] }
+-- ?1 wall
+statements.lose = { "inner uses", 1, ([[
+UPDATE jobs SET attempts = attempts + 1, lease = NULL, token = NULL, owner = NULL, history = %s,
+  state = CASE WHEN ?4 THEN 5 ELSE 0 END, turn = CASE WHEN ?4 THEN turn ELSE %s END,
+  died = CASE WHEN ?4 THEN (SELECT died + 1 FROM meta) ELSE died END,
+  error = CASE WHEN ?4 THEN '%s' END, traceback = NULL,
+  ended_at = CASE WHEN ?4 THEN ?1 ELSE ended_at END
+WHERE id = ?2]]):format(history("?1", "'" .. LOST .. "'"), NEXT_BACK, LOST) }
+statements.count_lost_died = { "inner needs3", 0, statements.count_died[3] }
+statements.count_lost_back = { "inner needs4", 0, statements.count_back[3] }
+
+-- --- take ---
+
+local VIEW = [[key, data, attempts + 1, priority, put_at, coalesce(json_array_length(history), 0)]]
+
+-- ?1 number
+statements.pending = { "each rows reads", 1, "SELECT id, grp, " .. VIEW .. [[
+ FROM jobs WHERE state = 0 ORDER BY priority DESC, turn LIMIT ?1]] }
+-- ?1 owner, ?2 token, ?3 end of the lease, ?4 limit
+statements.lease = { "inner uses", 4, [[
+UPDATE jobs SET state = 3, woken = 0, owner = ?1, token = ?2, lease = ?3
+WHERE id = ?5 AND (?6 IS NULL OR ?4 IS NULL
+  OR (SELECT count(*) FROM jobs AS g WHERE g.state = 3 AND g.grp = ?6) < ?4)]] }
+statements.wait = { "inner uses otherwise", 0, "UPDATE jobs SET state = 1 WHERE id = ?1" }
+
+-- ?1 number, ?2 limit: the first waiting job of the first group that has a free place
+statements.waiting = { "continues rows reads", 2, "SELECT id, grp, " .. VIEW .. [[
+ FROM jobs WHERE state = 1 AND grp = (
   WITH RECURSIVE names (name) AS (
     SELECT min(grp) FROM jobs WHERE state = 1
     UNION ALL
     SELECT (SELECT min(grp) FROM jobs WHERE state = 1 AND grp > name) FROM names
     WHERE name IS NOT NULL)
-  SELECT name FROM names WHERE name IS NOT NULL AND (?4 IS NULL OR
-    (SELECT count(*) FROM jobs AS g WHERE g.state = 3 AND g.grp = name) < ?4) LIMIT 1)
-  ORDER BY priority DESC, turn LIMIT 1)
-RETURNING 1, ]] .. VIEW }
+  SELECT name FROM names WHERE name IS NOT NULL AND (?2 IS NULL OR
+    (SELECT count(*) FROM jobs AS g WHERE g.state = 3 AND g.grp = name) < ?2) LIMIT 1)
+ORDER BY priority DESC, turn LIMIT min(?1, 1)]] }
+-- ?1 owner, ?2 token, ?3 end of the lease
+statements.lease_waiting = { "inner uses", 3, [[
+UPDATE jobs SET state = 3, woken = 1, turn = ]] .. NEXT_BACK .. [[
+, owner = ?1, token = ?2, lease = ?3 WHERE id = ?4]] }
+statements.count_back_each = { "inner", 0, statements.count_back[3] }
 
 -- ?1 token: what it has leased already
-statements.leased_by = { "begins rows reads", 1, "SELECT 1, " .. VIEW .. [[
+statements.leased_by = { "begins rows reads", 1, "SELECT id, grp, " .. VIEW .. [[
  FROM jobs WHERE state = 3 AND token = ?1 ORDER BY woken, priority DESC, turn]] }
 
 statements.outlook = { "rows reads", 0, [[
@@ -98,47 +129,52 @@ SELECT EXISTS (SELECT 1 FROM jobs WHERE state = 0) OR EXISTS (SELECT 1 FROM jobs
   OR EXISTS (SELECT 1 FROM jobs WHERE state = 2) OR EXISTS (SELECT 1 FROM jobs WHERE state = 3),
   (SELECT min(due) FROM jobs WHERE state = 2), (SELECT min(lease) FROM jobs WHERE state = 3)]] }
 
--- ?1 key, ?2 token, ?3 group, ?4 limit
-statements.enter = { "begins rows", 4, [[
-UPDATE jobs SET grp = coalesce(grp, ?3), (state, owner, token, lease) =
-  (SELECT CASE WHEN l.ok THEN 3 ELSE 1 END, CASE WHEN l.ok THEN jobs.owner END,
-    CASE WHEN l.ok THEN jobs.token END, CASE WHEN l.ok THEN jobs.lease END
-   FROM (SELECT jobs.grp IS NOT NULL
-     OR (SELECT count(*) FROM jobs AS g WHERE g.state = 3 AND g.grp = ?3) < ?4 AS ok) AS l)
-WHERE key = ?1 AND token = ?2 AND state = 3
-RETURNING state = 3]] }
+-- --- groups ---
+
+-- ?1 key, ?2 token. Keeps id, group and the number of its result.
+local HELD = "SELECT id, grp, ended FROM jobs WHERE key = ?1 AND token = ?2 AND state = 3"
+statements.held = { "begins fences keeps reads", 2, HELD }
+
+-- ?1 group, ?2 limit
+statements.enter = { "uses", 2, [[
+UPDATE jobs SET grp = coalesce(grp, ?1) WHERE id = ?3 AND (?4 IS NOT NULL
+  OR (SELECT count(*) FROM jobs AS g WHERE g.state = 3 AND g.grp = ?1) < ?2)]] }
+-- ?1 group
+statements.wait_in = { "uses otherwise", 1, [[
+UPDATE jobs SET grp = ?1, state = 1, token = NULL, owner = NULL, lease = NULL WHERE id = ?2]] }
 
 -- --- the end of a job ---
 
--- Each: ?1 key, ?2 token
+-- Returns a statement for the end of the job that is held. ?1 token, and so on; then its id.
 local function ending(values, set)
-  return { "begins fences", values, [[
-UPDATE jobs SET token = NULL, owner = NULL, lease = NULL, ended_token = ?2, ]] .. set .. [[
-
-WHERE key = ?1 AND token = ?2 AND state = 3]] }
+  return { "uses", values, ([[
+UPDATE jobs SET token = NULL, owner = NULL, lease = NULL, ended_token = ?1, %s WHERE id = ?%d]])
+    :format(set, values + 1) }
 end
 
 -- ?1: number of results
 statements.take_results = { "begins", 1, "UPDATE meta SET ended = ended + ?1" }
--- ?3 wall, ?4 place before the last result that was taken
-statements.done = ending(4, [[state = 4, attempts = attempts + 1, ended_at = ?3, data = NULL,
-  history = NULL, ended = (SELECT ended FROM meta) - ?4]])
--- ?1 place before the last result, ?2 key, ?3 wall, ?4 result
-statements.result = { "", 4, [[
+-- ?2 wall, ?3 place before the last result that was taken
+statements.done = ending(3, [[state = 4, attempts = attempts + 1, ended_at = ?2, data = NULL,
+  history = NULL, ended = (SELECT ended FROM meta) - ?3]])
+-- ?1 place before the last result, ?2 wall, ?3 result
+statements.result = { "uses", 3, [[
 INSERT INTO results (ended, job, at, result)
-VALUES ((SELECT ended FROM meta) - ?1, (SELECT id FROM jobs WHERE key = ?2), ?3, ?4)]] }
-statements.dropped = ending(3, [[state = 4, attempts = attempts + 1, ended_at = ?3, data = NULL,
+VALUES ((SELECT ended FROM meta) - ?1, ?4, ?2, ?3)]] }
+-- the result that was there before
+statements.replace = { "uses needs3", 0, "DELETE FROM results WHERE ended = ?3" }
+statements.dropped = ending(2, [[state = 4, attempts = attempts + 1, ended_at = ?2, data = NULL,
   history = NULL]])
-statements.back = ending(2, "state = 0, turn = NULL")
--- ?3 wall, ?4 error
-statements.retry = ending(4, "state = 0, turn = NULL, attempts = attempts + 1, history = " ..
-  history("?3", "?4"))
--- ?5 due
-statements.retry_later = ending(5, "state = 2, due = ?5, attempts = attempts + 1, history = " ..
-  history("?3", "?4"))
--- ?5 traceback
-statements.dead = ending(5, [[state = 5, attempts = attempts + 1, ended_at = ?3, error = ?4,
-  traceback = ?5, history = ]] .. history("?3", "?4"))
+statements.back = ending(1, "state = 0, turn = " .. NEXT_BACK)
+-- ?2 wall, ?3 error
+statements.retry = ending(3, "state = 0, turn = " .. NEXT_BACK ..
+  ", attempts = attempts + 1, history = " .. history("?2", "?3"))
+-- ?4 due
+statements.retry_later = ending(4, "state = 2, due = ?4, attempts = attempts + 1, history = " ..
+  history("?2", "?3"))
+-- ?4 traceback
+statements.dead = ending(4, [[state = 5, attempts = attempts + 1, ended_at = ?2, error = ?3,
+  traceback = ?4, died = (SELECT died + 1 FROM meta), history = ]] .. history("?2", "?3"))
 
 -- ?1 key, ?2 token
 statements.has_ended = { "begins rows reads", 2, [[
@@ -179,11 +215,17 @@ statements.revive_all = { "begins", 0, [[
 UPDATE jobs SET state = 0, attempts = 0, turn = (SELECT turn FROM meta) + dead.place
 FROM (SELECT id, row_number() OVER (ORDER BY died) AS place FROM jobs WHERE state = 5) AS dead
 WHERE jobs.id = dead.id]] }
-statements.remove = { "begins", 1, "DELETE FROM jobs WHERE key = ?1" }
--- ?1 instant; at most so many at a time that others are not held up
-statements.forget = { "begins", 1, [[
+-- Keeps id, group if it is leased, and the number of its result.
+statements.find = { "begins fences keeps reads", 1, [[
+SELECT id, CASE WHEN state = 3 THEN grp END, ended FROM jobs WHERE key = ?1]] }
+statements.remove = { "uses", 0, "DELETE FROM jobs WHERE id = ?1" }
+-- ?1 instant, ?2 number: at most so many at a time that others are not held up
+statements.forget_results = { "begins", 2, [[
+DELETE FROM results WHERE ended IN
+  (SELECT ended FROM jobs WHERE state = 4 AND ended_at <= ?1 ORDER BY ended_at, id LIMIT ?2)]] }
+statements.forget = { "", 2, [[
 DELETE FROM jobs WHERE id IN
-  (SELECT id FROM jobs WHERE state = 4 AND ended_at <= ?1 LIMIT 5000)]] }
+  (SELECT id FROM jobs WHERE state = 4 AND ended_at <= ?1 ORDER BY ended_at, id LIMIT ?2)]] }
 
 -- --- owners ---
 
@@ -194,12 +236,12 @@ VALUES (?1, process_id(), process_start(), process_space(), boot_id())
 ON CONFLICT (name) DO NOTHING]] }
 statements.get_owner = { "rows reads", 1, "SELECT id FROM owners WHERE name = ?1" }
 statements.owners = { "begins rows reads", 0, "SELECT id, name FROM owners" }
--- ?1 owner; one job at a time, in the order in which they were put
-statements.give_back = { "repeats", 1, [[
-UPDATE jobs SET state = 0, turn = NULL, ended_token = token, token = NULL, owner = NULL,
-  lease = NULL
-WHERE id = (SELECT id FROM jobs WHERE state = 3 AND owner = ?1 ORDER BY turn LIMIT 1)
-RETURNING 1]] }
+-- ?1 number, ?2 owner
+statements.owned = { "each reads", 2, [[
+SELECT id, grp FROM jobs WHERE state = 3 AND owner = ?2 ORDER BY turn LIMIT ?1]] }
+statements.give_back = { "inner uses", 0, [[
+UPDATE jobs SET state = 0, turn = ]] .. NEXT_BACK .. [[
+, ended_token = token, token = NULL, owner = NULL, lease = NULL WHERE id = ?1]] }
 statements.remove_owner = { "", 1, "DELETE FROM owners WHERE id = ?1" }
 
 -- --- the file ---
