@@ -54,6 +54,7 @@ http {{
   gzip_min_length 100;
   gzip_types *;
   gzip_vary on;
+  types {{ text/html html; }}
   default_type text/plain;
   keepalive_requests 50;
   server {{
