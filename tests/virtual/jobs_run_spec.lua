@@ -613,6 +613,19 @@ describe("a lease", function()
       { "lease lost", true, counts { lost = 1 }, { a = "thief" } })
   end)
 
+  it("law_4_one_that_computes_for_longer_does_not_take_those_of_the_others", function()
+    local q <close> = queue_of("waits", "computes", "next")
+    local attempts = {}
+    local got = q:run({ lease = 3, workers = 2 }, function(job)
+      attempts[#attempts + 1] = job.attempt
+      task.sleep(0.5) -- no take is in flight then
+      if job.key == "waits" then task.sleep(20) end
+      if job.key == "computes" then testing.busy(10) end
+      return 1
+    end)
+    equal({ got, attempts }, { counts { done = 3 }, { 1, 1, 1 } })
+  end)
+
   it("law_3_keep_alive_raises_once_the_lease_is_lost", function()
     local url = shared_url()
     local q <close> = jobs.open(url)

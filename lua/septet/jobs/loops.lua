@@ -10,7 +10,7 @@ local loops = {}
 
 -- Local for speed: measured by bench/jobs.lua.
 local try, raise, is = core.try, core.raise, core.is
-local new_job, driver_of = job.new, queue.driver
+local new_job, driver_of, now = job.new, queue.driver, core.now
 
 local ENDS = 4 -- ends in flight, and jobs at work, for each worker
 local FIRST_POLL, LAST_POLL = 0.01, 0.25 -- seconds
@@ -41,6 +41,16 @@ local function pause(self, due)
   return due and math.max(math.min(due, poll), 0.001) or poll
 end
 
+-- Renews the leases of all jobs that the run holds.
+local function renew(self)
+  self.renewed = now()
+  local list = table.move(self.held, 1, #self.held, 1, {})
+  local answers = #list > 0 and driver_of(self.queue):renew(list, self.lease)
+  for i, held in ipairs(list) do
+    if answers[i] == false and held.task then self.lose(held) end
+  end
+end
+
 -- Takes jobs, and holds them. Asked again, after a call that was cut short, takes the same ones.
 local function take(self)
   local list, state = driver_of(self.queue):take(self.asked, { lease = self.lease,
@@ -59,6 +69,8 @@ function loops.take(self)
       wait(self)
       self.full = false
     else
+      -- After a long computation, the leases of the others must not end here.
+      if #self.held > 0 and now() - self.renewed > self.lease / 2 then renew(self) end
       self.calls = self.calls + 1
       self.token, self.asked, self.woken = self.name .. self.calls, n, false
       local list, state = take(self)
@@ -119,15 +131,11 @@ function loops.flush(self)
   end
 end
 
---- Renews the leases of all jobs that the run holds.
+--- Renews the leases of all jobs that the run holds, again and again.
 function loops.renew(self)
   while true do
     core.sleep(self.lease / 3)
-    local list = table.move(self.held, 1, #self.held, 1, {})
-    local answers = #list > 0 and driver_of(self.queue):renew(list, self.lease)
-    for i, held in ipairs(list) do
-      if answers[i] == false and held.task then self.lose(held) end
-    end
+    renew(self)
   end
 end
 
