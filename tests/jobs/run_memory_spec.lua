@@ -1,0 +1,3 @@
+-- SPDX-License-Identifier: MIT
+-- Runs of queues, on memory.
+require "jobs_run" "memory"
