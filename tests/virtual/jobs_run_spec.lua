@@ -613,7 +613,7 @@ describe("a lease", function()
       { "lease lost", true, counts { lost = 1 }, { a = "thief" } })
   end)
 
-  it("law_4_one_that_computes_for_longer_does_not_take_those_of_the_others", function()
+  in_order("law_4_one_that_computes_for_longer_does_not_take_those_of_the_others", function()
     local q <close> = queue_of("waits", "computes", "next")
     local attempts = {}
     local got = q:run({ lease = 3, workers = 2 }, function(job)
