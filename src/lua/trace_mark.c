@@ -139,6 +139,14 @@ static uint64_t whole(lua_State *L, int arg, double factor)
     return value > 0 && value < 1e18 ? (uint64_t)value : 0;
 }
 
+/* Returns the number of a queue's name at `arg`. A name that is short is not copied. */
+static uint32_t queue_name(lua_State *L, struct spt_trace *tr, int arg)
+{
+    size_t len = 0;
+    const char *name = lua_tolstring(L, arg, &len);
+    return len <= SPT_TRACE_NAME ? spt_trace_intern(tr, name) : spt_trace_intern_name(tr, name);
+}
+
 /* trace_job(step, queue, key, number, seconds): records a step of a job; step: an enum
  * spt_job_step. Of a put, `number` is that of the new jobs, `seconds` that of all. Called for each
  * job: it checks nothing, and takes what is wrong for nothing. */
@@ -146,14 +154,13 @@ static int l_job(lua_State *L)
 {
     struct spt_sched *s = spt_env(L)->sched;
     lua_Integer step = lua_tointeger(L, 1);
-    const char *queue = lua_tostring(L, 2);
     if (!s->trace.ring || step < 0 || step >= SPT_JOB_STEPS)
         return 0;
     double factor = step == SPT_JOB_PUT ? 1 : 1e6;
     spt_trace_put(&s->trace,
                   (struct spt_rec){.t = spt_sched_clock(s),
                                    .task = current_id(s),
-                                   .ref = spt_trace_intern_name(&s->trace, queue),
+                                   .ref = queue_name(L, &s->trace, 2),
                                    .kind = SPT_REC_JOB,
                                    .sub = (uint8_t)step,
                                    .a = key_text(L, &s->trace, 3),

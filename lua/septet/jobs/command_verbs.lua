@@ -59,7 +59,9 @@ local notes = {
   end,
   waiting = function() return "for a place in their group" end,
   done = function(stats)
-    if (stats.rate or 0) > 0 then return ("%.3g a second lately"):format(stats.rate) end
+    local rate = stats.rate or 0
+    if rate >= 9.95 then return words.count((rate + 0.5) // 1 | 0) .. " a second lately" end
+    if rate > 0 then return ("%.2g a second lately"):format(rate) end
   end,
   dead = function(_, shown) return ("see septet jobs %s dead"):format(shown) end,
 }

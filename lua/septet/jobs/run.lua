@@ -78,10 +78,15 @@ local function wind_up(self)
   guard(self, function() blocks.move_on_after(seconds, loops.flush, self) end)
 end
 
+-- Spawns a task that traces and septet ps show by its part in the run.
+local function spawn(self, part, fn, ...)
+  core.spawn(fn, ...).name = ("%s: %s"):format(self.url, part)
+end
+
 local function serve(self)
-  core.spawn(write_all, self)
-  core.spawn(guard, self, loops.renew)
-  if self.keep then core.spawn(guard, self, loops.forget) end
+  spawn(self, "ends", write_all, self)
+  spawn(self, "leases", guard, self, loops.renew)
+  if self.keep then spawn(self, "old results", guard, self, loops.forget) end
   core.checkpoint() -- each of them runs, before the end may cancel it
   self.complete = group.group(take_in, self)
   wind_up(self)
@@ -90,7 +95,7 @@ local function serve(self)
 end
 
 local function supervise(self)
-  core.spawn(watch, self)
+  spawn(self, "the run", watch, self)
   blocks.shield(serve, self)
 end
 
