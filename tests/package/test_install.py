@@ -125,7 +125,8 @@ class Installed(unittest.TestCase):
         os.makedirs(only)
         pc = os.path.join(run("pkg-config", "--variable=pcfiledir", "lua5.4").strip(), "lua5.4.pc")
         shutil.copy(pc, only)
-        with self.assertRaisesRegex(AssertionError, r"pkg-config cannot find one of\s+sqlite3>=3.40"):
+        missing = r"pkg-config cannot find one of\s+sqlite3>=3.40"
+        with self.assertRaisesRegex(AssertionError, missing):
             run("cmake", "-G", "Ninja", "-S", OUTSIDE, "-B", os.path.join(self.folder, "none"),
                 f"-DCMAKE_PREFIX_PATH={self.prefix}", PKG_CONFIG_LIBDIR=only)
 

@@ -212,12 +212,13 @@ local function count_ends(ends)
 end
 
 -- Returns a list of statements that end jobs, its length, the number of the step that begins each
--- end, and the ends that are asked for before they are tried: another end of their job follows.
+-- end, the ends that are asked for before they are tried, as another end of their job follows, and
+-- the number of the step that begins the puts of each.
 local function endings(self, ends)
   local ids, wall = self.ids, self.clock.wall()
   local results, puts, twice = count_ends(ends)
   local list, n, steps, step = { ids.take_results, results, ids.take_turns, puts }, 4, {}, 2
-  local asked = {}
+  local asked, put_steps = {}, {}
   for i, ending in ipairs(ends) do
     if ending.how == "done" then results = results - 1 end
     if twice[ending.key] then
@@ -229,13 +230,14 @@ local function endings(self, ends)
     n, count = add_ending(ids, list, n, ending, wall, results)
     steps[i] = step + 1
     step = step + count
+    put_steps[i] = step + 1
     for _, job in ipairs(ending.puts or {}) do
       puts = puts - 1
       n = add_put(ids, list, n, job, wall, puts)
       step = step + 1
     end
   end
-  return list, n, steps, asked
+  return list, n, steps, asked, put_steps
 end
 
 -- Sets the answers of the ends that were refused: true if their tokens have ended the jobs before.
@@ -253,20 +255,20 @@ local function look_again(self, ends, answers)
   for k, i in ipairs(which) do answers[i] = found[k + 1][1] == 1 end
 end
 
--- Returns how many of the jobs that an end has put were new. Their steps follow that of the end.
-local function count_new(changed, step, ending)
-  local n, first = 0, step + (ending.how == "done" and 2 or 1)
+-- Returns how many of the jobs that an end has put were new. Their steps begin at `first`.
+local function count_new(changed, first, ending)
+  local n = 0
   for i = first, first + #ending.puts - 1 do n = n + changed[i] end
   return n
 end
 
 --- Ends jobs. Returns for each if its lease held, and how many of the jobs that it put were new.
 function Driver:finish(ends)
-  local answers, new, list, n, steps, asked = {}, {}, endings(self, ends)
+  local answers, new, list, n, steps, asked, put_steps = {}, {}, endings(self, ends)
   local found = run_packed(self, list, n)
   for i, ending in ipairs(ends) do
     answers[i] = found[1][steps[i]] == 1
-    if ending.puts then new[i] = count_new(found[1], steps[i], ending) end
+    if ending.puts then new[i] = count_new(found[1], put_steps[i], ending) end
   end
   for k, i in ipairs(asked) do answers[i] = answers[i] or found[k + 1][1] == 1 end
   look_again(self, ends, answers)
