@@ -60,8 +60,8 @@ local function redirect(job, location, result)
   result.redirect = address
   local page = page_at(address, data.depth, data.depth > 0 and job or nil)
   if not page or (data.hops or 0) >= HOPS then return {} end
-  page.data.hops, page.data.round, page.data.old = (data.hops or 0) + 1, data.round, data.old
-  page.again = page.key == job.key
+  page.data.hops, page.data.round, page.again = (data.hops or 0) + 1, data.round, page.key == job.key
+  if page.again then page.data.old = data.old end
   return { page }
 end
 
@@ -107,7 +107,8 @@ local function get(address, old)
   local response = session:stream("GET", address, { redirects = false, max_body = options.max_size,
     headers = { ["If-None-Match"] = old.etag, ["If-Modified-Since"] = old.modified } })
   if response.status ~= 429 and response.status < 500 then return response end
-  sites:postpone(address, math.min(tonumber(response.headers["retry-after"]) or 0, 300))
+  local pause = tonumber(response.headers["retry-after"]) or response.status == 429 and 5 or 0
+  sites:postpone(address, math.min(pause, 300))
   error("status " .. response.status, 0)
 end
 
@@ -265,9 +266,4 @@ local function main()
   os.exit(q:stats().dead == 0)
 end
 
-local _, err = task.pcall(main)
-if task.is(err, "Usage") or task.is(err, "IoError") or task.is(err, "JobsError") then
-  io.stderr:write("crawl.lua: ", tostring(err), "\n")
-  os.exit(2)
-end
-if err then error(err, 0) end
+cli.run("crawl.lua", main)

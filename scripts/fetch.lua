@@ -148,9 +148,4 @@ local function main()
   os.exit(counts.failed == 0)
 end
 
-local _, err = task.pcall(main)
-if task.is(err, "Usage") or task.is(err, "IoError") then
-  io.stderr:write("fetch.lua: ", tostring(err), "\n")
-  os.exit(2)
-end
-if err then error(err, 0) end
+cli.run("fetch.lua", main)

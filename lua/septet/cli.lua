@@ -100,4 +100,30 @@ function cli.parse(words, spec)
   return options, rest
 end
 
+-- Errors of which the user is told in a line: what was asked for cannot be had.
+local TOLD <const> = { "Usage", "IoError", "JobsError" }
+
+--- Calls main(). If it raises what is wrong with the command line, or with a file or a queue that
+--- it names, the user is told so in one line, and the process exits with status 2. Other errors are
+--- raised again.
+---@async
+---@param name string of the script, for that line
+---@param main async fun()
+function cli.run(name, main)
+  args.string(name, 1, "run")
+  args.callable(main, 2, "run")
+  if core.hides_library "io" or core.hides_library "os" then
+    args.usage "there is no command line here: 'io' and 'os' are hidden"
+  end
+  local ok, err, traceback = core.try(main)
+  if ok then return end
+  for _, kind in ipairs(TOLD) do
+    if core.is(err, kind) then
+      io.stderr:write(name, ": ", core.words(err), "\n")
+      os.exit(2)
+    end
+  end
+  core.raise(err, traceback)
+end
+
 return args.module(cli, "septet.cli")

@@ -170,14 +170,16 @@ it("with --depth the pages are those within reach, also after kills", function()
   check_log(from, DEPTH, KILLS * WORKERS)
 end)
 
-it("four processes on Redis fetch each page once", function()
-  local url, place = crawl.places.redis()
-  local _ <close> = place
-  local from = size_of_log()
-  local line = words(url, nil, {})
-  table.insert(line, 2, "--workers=4")
-  check_rows(process.run(line).stdout, math.huge)
-  check_log(from, math.huge, 0)
+it("four processes on Redis fetch each page once, and with --depth those within reach", function()
+  for _, most in ipairs { math.huge, DEPTH } do
+    local url, place = crawl.places.redis()
+    local _ <close> = place
+    local from = size_of_log()
+    local line = words(url, most < math.huge and { "--depth=" .. most } or {}, {})
+    table.insert(line, 2, "--workers=4")
+    check_rows(process.run(line).stdout, most)
+    check_log(from, most, 0)
+  end
 end)
 
 it("four processes on Redis, of which any is killed, fetch the same pages", function()

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- septet.cli: the options of a script's command line.
-local cli, task = require "septet.cli", require "septet.task"
+local cli, process, task = require "septet.cli", require "septet.process", require "septet.task"
+local command = require "command"
 
 local SPEC = { file = "string", limit = { "integer", 64 }, rate = { "number", 0.5 }, json = "flag",
   per_host = "integer", tries = "count" }
@@ -68,4 +69,21 @@ it("a spec that is none is told at the script's line", function()
   misuse("bad argument #2 to 'parse'", function() cli.parse({}, { "file" }) end)
   misuse("bad option 'file' of 'parse'", function() cli.parse({}, { file = "path" }) end)
   misuse("bad option 'file' of 'parse'", function() cli.parse({}, { file = {} }) end)
+end)
+
+it("run() tells what the user can mend in one line, and raises the rest", function()
+  local function ended(body)
+    local line = { command.path, "-e", "require 'septet.cli'.run('x.lua', function() " .. body
+      .. " end)" }
+    local result = process.run(line)
+    return { result.code, result.stderr:match "^[^\n]*", result.stderr:find "traceback" ~= nil }
+  end
+  equal(ended "require 'septet.cli'.fail('no \\27 URL')", { 2, "x.lua: no \\x1b URL", false })
+  equal(ended "require 'septet.io'.open '/nope'",
+    { 2, "x.lua: cannot open '/nope': no such file or directory", false })
+  equal(ended "require 'septet.jobs'.open 'mysql://x'"[1], 2)
+  equal(ended "error 'mine'"[1], 1)
+  equal(ended "error 'mine'"[3], true)
+  equal(ended "os.exit(7)"[1], 7)
+  misuse("bad argument #2 to 'run'", function() cli.run("x", nil) end)
 end)

@@ -28,7 +28,7 @@ local TAKES = {
     save = 3 },
   stats = { histogram = 1, percentile = 2, summary = 1, rate = 1, ewma = 1 },
   progress = { new = 1 },
-  cli = { parse = 2 },
+  cli = { parse = 2, run = 2 },
   json = { decode = 2, encode = 2, array = 1, is_array = 1 },
   process = { run = 1, spawn = 1 },
   jobs = { open = 2 },
