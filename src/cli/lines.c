@@ -101,22 +101,22 @@ static void read_source(struct source *source, bool ending)
 
 /* --- writing --- */
 
-/* Returns the number of bytes of a source that may be written if its output has no owner. */
+/* Returns the number of bytes of a source that may be written if its output has no owner. Of an
+ * owner, the beginning of the next line waits for its end as that of any other source. */
 static size_t writable(const struct source *source)
 {
     size_t waiting = source->n - source->from;
+    bool owns = source->sink->owner == source;
     if (source->whole > source->from)
         return source->whole - source->from;
-    return waiting == ROOM || source->fd < 0 ? waiting : 0;
+    return owns || waiting == ROOM || source->fd < 0 ? waiting : 0;
 }
 
 /* Returns the number of bytes of a source that may be written now. */
 static size_t ready(const struct source *source)
 {
     const struct source *owner = source->sink->owner;
-    if (owner == source)
-        return source->n - source->from;
-    return owner ? 0 : writable(source);
+    return owner == NULL || owner == source ? writable(source) : 0;
 }
 
 /* Returns the source that is written next, or NULL. */

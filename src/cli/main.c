@@ -201,6 +201,7 @@ static int l_open_libraries(lua_State *L)
         lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
     }
     luaL_openlibs(L);
+    worker_seed(L);
     return 0;
 }
 

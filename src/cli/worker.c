@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A worker is a program of its own, not only a fork: addresses, and with them the seeds that Lua
- * draws, differ between the workers. */
+/* A worker is a program that is started anew, not only a fork: what the allocator and Lua draw
+ * from addresses differs between the workers. */
 #include "worker.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -160,6 +161,19 @@ void worker_begin(const struct options *options)
     block_questions(&none, SIG_UNBLOCK);
     if (worker_isatty(STDOUT_FILENO))
         setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
+}
+
+void worker_seed(lua_State *L)
+{
+    lua_Integer seed[2];
+    if (terminals == NULL || getrandom(seed, sizeof seed, 0) != (ssize_t)sizeof seed)
+        return;
+    lua_getglobal(L, "math");
+    lua_getfield(L, -1, "randomseed");
+    lua_pushinteger(L, seed[0]);
+    lua_pushinteger(L, seed[1]);
+    lua_call(L, 2, 0);
+    lua_pop(L, 1);
 }
 
 bool worker_isatty(int fd)

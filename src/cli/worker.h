@@ -3,6 +3,7 @@
 #ifndef SPT_CLI_WORKER_H
 #define SPT_CLI_WORKER_H
 
+#include <lua.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/types.h>
@@ -25,6 +26,10 @@ _Noreturn void worker_exec(const struct worker_command *command, int number, pid
 /* To be called before a script runs. If this process is a worker, sets it up as such. If it is the
  * only one that was asked for, it counts as worker 1. */
 void worker_begin(const struct options *options);
+
+/* Has math.random of a worker draw other numbers than those of the others. The libraries are open.
+ */
+void worker_seed(lua_State *L);
 
 /* Like isatty(), but in a worker says what the output of the command is. */
 bool worker_isatty(int fd);
