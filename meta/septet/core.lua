@@ -978,6 +978,21 @@ function core.html() end
 ---@return septet.SqliteParts
 function core.sqlite() end
 
+-- --- src/op/redis ---
+
+--- Waits until a connection to a Redis server is open. Returns it, or nil, a code and words.
+---@async
+---@param host string|nil nil for a path
+---@param port integer|nil
+---@param path string|nil
+---@param timeout number seconds
+---@param silence number seconds without an answer, after which it is broken
+---@param reply_max integer bytes of the largest reply
+---@return septet.RedisConnection|nil
+---@return string|nil code
+---@return string|nil words
+function core.redis_connect(host, port, path, timeout, silence, reply_max) end
+
 -- --- src/op/net ---
 
 ---@class septet.NetPolicy: userdata
