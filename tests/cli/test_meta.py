@@ -25,6 +25,7 @@ CLASSES = {
     "septet.io.writer": "Writer", "septet.load": "Load", "septet.process.handle": "ProcessHandle",
     "septet.recording": "Recording",
     "septet.lock": "Lock", "septet.net.connection": "Connection",
+    "septet.redis.connection": "RedisConnection",
     "septet.net.server": "Server", "septet.scope": "Group", "septet.semaphore": "Semaphore",
     "septet.sqlite.database": "SqliteHandle",
     "septet.task": "Task",
