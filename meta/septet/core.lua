@@ -988,10 +988,11 @@ function core.sqlite() end
 ---@param timeout number seconds
 ---@param silence number seconds without an answer, after which it is broken
 ---@param reply_max integer bytes of the largest reply
+---@param tls boolean|nil true: the server must have a certificate for the host
 ---@return septet.RedisConnection|nil
 ---@return string|nil code
 ---@return string|nil words
-function core.redis_connect(host, port, path, timeout, silence, reply_max) end
+function core.redis_connect(host, port, path, timeout, silence, reply_max, tls) end
 
 -- --- src/op/net ---
 

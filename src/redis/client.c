@@ -12,7 +12,10 @@
 #include "core/timer.h"
 #include "loop/loop.h"
 #include "loop/stream.h"
+#include "redis/tls.h"
 #include "septet/septet.h"
+
+#define TLS_PIECE ((size_t)16 * 1024) /* of a record */
 
 struct spt_redis {
     struct spt_loop *loop;     /* borrowed */
@@ -21,9 +24,11 @@ struct spt_redis {
     struct spt_stream *stream; /* owned */
     redisReader *reader;       /* owned */
     struct spt_redis_room room;
-    struct spt_link calls; /* spt_redis_call that wait for replies, oldest first */
-    struct spt_buf out;    /* bytes that the stream has not taken */
-    size_t out_start;      /* number of them that it has */
+    struct spt_link calls;     /* spt_redis_call that wait for replies, oldest first */
+    struct spt_redis_tls *tls; /* owned; NULL: the bytes are the commands */
+    struct spt_buf plain;      /* commands that TLS has not taken */
+    struct spt_buf out;        /* bytes that the stream has not taken */
+    size_t out_start;          /* number of them that it has */
     struct spt_timer timer;
     const char *failure; /* static; NULL unless broken */
     char text[160];
@@ -110,6 +115,7 @@ static void fail(struct spt_redis *redis, const char *failure, const char *text)
     spt_incoming_forget(&redis->stream->in);
     spt_stream_forget_flush(redis->stream);
     spt_buf_release(&redis->out);
+    spt_buf_release(&redis->plain);
     redis->out_start = 0;
     while (!spt_list_is_empty(&redis->calls)) {
         struct spt_redis_call *call = call_of(redis->calls.next);
@@ -170,8 +176,61 @@ static void write_out(struct spt_redis *redis)
 static void on_flushed(void *ud)
 {
     struct spt_redis *redis = ud;
-    start_timer(redis); /* a server that takes bytes is not silent */
+    if (!spt_list_is_empty(&redis->calls))
+        start_timer(redis); /* a server that takes bytes is not silent */
     write_out(redis);
+}
+
+/* --- TLS --- */
+
+/* Gives TLS the commands, once it takes them, and the stream what TLS has for the server. */
+static void seal(struct spt_redis *redis)
+{
+    char bytes[TLS_PIECE];
+    size_t n;
+    const bool open = spt_redis_tls_is_open(redis->tls);
+    for (size_t at = 0; open && at < redis->plain.len; at += n) {
+        n = redis->plain.len - at < TLS_PIECE ? redis->plain.len - at : TLS_PIECE;
+        if (!spt_redis_tls_write(redis->tls, redis->plain.data + at, n)) {
+            fail(redis, "tls", spt_redis_tls_failure(redis->tls));
+            return;
+        }
+    }
+    if (open)
+        spt_buf_release(&redis->plain);
+    while ((n = spt_redis_tls_take(redis->tls, bytes, sizeof bytes)) > 0) {
+        if (spt_buf_append(&redis->out, bytes, n) != SEPTET_OK) {
+            fail(redis, "memory", "not enough memory");
+            return;
+        }
+    }
+}
+
+static bool feed(struct spt_redis *redis, const char *bytes, size_t n)
+{
+    if (redisReaderFeed(redis->reader, bytes, n) == REDIS_OK)
+        return true;
+    fail(redis, "memory", "not enough memory");
+    return false;
+}
+
+/* Gives the reader what the server has said. Returns false if the connection is broken. */
+static bool unseal(struct spt_redis *redis, const char *bytes, size_t n)
+{
+    char words[TLS_PIECE];
+    int got;
+    bool ok = spt_redis_tls_feed(redis->tls, bytes, n);
+    while (ok && (got = spt_redis_tls_read(redis->tls, words, sizeof words)) != 0) {
+        ok = got > 0;
+        if (ok && !feed(redis, words, (size_t)got))
+            return false;
+    }
+    seal(redis); /* also an alert that says why it failed */
+    if (!redis->failure)
+        write_out(redis);
+    if (!ok)
+        fail(redis, "tls", spt_redis_tls_failure(redis->tls));
+    return !redis->failure;
 }
 
 /* --- reading --- */
@@ -218,10 +277,9 @@ static void consume(struct spt_redis *redis)
     struct spt_incoming *in = &redis->stream->in;
     size_t n = spt_incoming_len(in);
     if (n > 0) {
-        if (redisReaderFeed(redis->reader, spt_incoming_bytes(in), n) != REDIS_OK) {
-            fail(redis, "memory", "not enough memory");
+        const char *bytes = spt_incoming_bytes(in);
+        if (!(redis->tls ? unseal(redis, bytes, n) : feed(redis, bytes, n)))
             return;
-        }
         spt_incoming_take(in, n);
         start_timer(redis);
         read_replies(redis);
@@ -266,7 +324,18 @@ struct spt_redis *spt_redis_new(struct spt_loop *loop, struct spt_timers *timers
     redis->room.max = limits->reply_max;
     spt_link_init(&redis->calls);
     spt_buf_init(&redis->out, SIZE_MAX);
+    spt_buf_init(&redis->plain, SIZE_MAX);
     return redis;
+}
+
+int spt_redis_secure(struct spt_redis *redis, const char *host)
+{
+    redis->tls = spt_redis_tls_new(host);
+    if (!redis->tls)
+        return SEPTET_ENOMEM;
+    if (!spt_redis_tls_feed(redis->tls, NULL, 0))
+        fail(redis, "tls", spt_redis_tls_failure(redis->tls));
+    return SEPTET_OK;
 }
 
 int spt_redis_send(struct spt_redis *redis, struct spt_redis_call *call)
@@ -275,14 +344,19 @@ int spt_redis_send(struct spt_redis *redis, struct spt_redis_call *call)
         call->failed = true;
         return SEPTET_OK;
     }
-    if (spt_buf_append(&redis->out, call->request.data, call->request.len) != SEPTET_OK)
+    struct spt_buf *to = redis->tls ? &redis->plain : &redis->out;
+    if (spt_buf_append(to, call->request.data, call->request.len) != SEPTET_OK)
         return SEPTET_ENOMEM;
     spt_buf_release(&call->request);
     if (spt_list_is_empty(&redis->calls))
         start_timer(redis);
     spt_list_push(&redis->calls, &call->link);
-    write_out(redis);
-    read_on(redis);
+    if (redis->tls)
+        seal(redis);
+    if (!redis->failure)
+        write_out(redis);
+    if (!redis->failure)
+        read_on(redis);
     return SEPTET_OK;
 }
 
@@ -301,6 +375,7 @@ void spt_redis_free(struct spt_redis *redis)
     if (!redis)
         return;
     fail(redis, "closed", "the connection is closed");
+    spt_redis_tls_free(redis->tls);
     redisReaderFree(redis->reader);
     spt_stream_free(redis->stream);
     free(redis);

@@ -58,6 +58,10 @@ void spt_redis_call_free(struct spt_redis_call *call);
 struct spt_redis *spt_redis_new(struct spt_loop *loop, struct spt_timers *timers,
                                 struct spt_stream *stream, const struct spt_redis_limits *limits);
 
+/* Begins TLS with a server that must have a certificate for `host`, before anything is sent.
+ * Returns SEPTET_OK or SEPTET_ENOMEM. */
+int spt_redis_secure(struct spt_redis *redis, const char *host);
+
 /* Sends a call that has all its arguments. Returns SEPTET_OK, or SEPTET_ENOMEM if nothing was sent.
  * The call is done at once, without on_done, if the connection is broken. */
 int spt_redis_send(struct spt_redis *redis, struct spt_redis_call *call);
@@ -66,8 +70,8 @@ int spt_redis_send(struct spt_redis *redis, struct spt_redis_call *call);
  * its replies have arrived. */
 void spt_redis_forget(struct spt_redis_call *call);
 
-/* Returns why the connection is broken, a static word: "timeout", "cut", "protocol", "memory",
- * "closed". NULL: it is not. */
+/* Returns why the connection is broken, a static word: "timeout", "cut", "protocol", "tls",
+ * "memory", "closed". NULL: it is not. */
 const char *spt_redis_failure(const struct spt_redis *redis);
 
 /* Returns a text that says more, which may be empty. */

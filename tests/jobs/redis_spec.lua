@@ -124,11 +124,6 @@ describe("opening a queue on Redis", function()
       open(server:url "q"):close()
     end
   end)
-
-  it("fault_tls: a build without TLS for Redis says so", function()
-    local err = fails("tls", jobs.open, "rediss://127.0.0.1:1/")
-    equal(tostring(err):find("hiredis_ssl", 1, true) ~= nil, true)
-  end)
 end)
 
 describe("a queue on Redis", function()

@@ -272,9 +272,6 @@ end
 --- `options.existing`, a queue that does not exist is not made, and the error has the code "open".
 ---@async
 function redis.open(place, options)
-  if place.tls then
-    failure.raise("tls", place.shown, "this build has no TLS for Redis (hiredis_ssl is needed)")
-  end
   local key = ("septet:{%s}:meta"):format(place.queue)
   local self = setmetatable({ owner = options.owner, short = hash.random(8, "hex"), tokens = 0,
     held = {}, beaten = 0, clock = options.clock, alive = options.alive,

@@ -50,7 +50,9 @@ local PASSING = { LOADING = "unreachable", MASTERDOWN = "unreachable", READONLY 
   MOVED = "unreachable", NOREPLICAS = "unreachable", UNBLOCKED = "unreachable",
   EXECABORT = "unreachable" }
 local BROKEN = { unreachable = "unreachable", dns = "unreachable", timeout = "timeout",
-  cut = "unreachable", closed = "unreachable", memory = "full" }
+  cut = "unreachable", closed = "unreachable", memory = "full", tls = "tls" }
+
+local function passes(code) return code ~= "tls" and BROKEN[code] ~= nil end
 
 -- Returns the code of an error that the server answered, and whether it passes.
 local function judge(text)
@@ -95,16 +97,17 @@ end
 local function connect(self)
   local place = self.place
   local conn, code, words = core.redis_connect(place.host, place.host and place.port or nil,
-    place.path, CONNECT, self.silence, REPLY_MAX)
+    place.path, CONNECT, self.silence, REPLY_MAX, place.tls)
   if not conn then
-    stop(BROKEN[code] or "unreachable", "cannot connect", words, BROKEN[code] ~= nil)
+    stop(BROKEN[code] or "unreachable", "cannot connect", words, passes(code))
   end
   local ok, err = core.try(function()
     local list = greeting(place)
     local replies, broken, why = conn:commands(list)
     if not replies then
-      stop(BROKEN[broken] or "open", "the server does not answer as Redis does", why,
-        BROKEN[broken] ~= nil)
+      stop(BROKEN[broken] or "open", broken == "tls" and "the connection is not secure" or
+        "the server does not answer as Redis does", why,
+        passes(broken))
     end
     for _, reply in ipairs(replies) do check(reply, "the server refuses the connection") end
   end)
@@ -138,7 +141,7 @@ local function send(self, conn, commands, whole)
   local replies, code, words = conn:commands(commands)
   if not replies then
     drop(self, conn)
-    stop(BROKEN[code] or "open", "the connection broke", words, BROKEN[code] ~= nil)
+    stop(BROKEN[code] or "open", "the connection broke", words, passes(code))
   end
   if not whole then return replies end
   for _, reply in ipairs(replies) do check(reply, "the server refused it") end

@@ -24,7 +24,7 @@
 #include "op/redis/openers.h"
 
 /* The stack of l_connect. */
-enum { HOST = 1, PORT, PATH, TIMEOUT, SILENCE, REPLY_MAX, NAME, HANDLE };
+enum { HOST = 1, PORT, PATH, TIMEOUT, SILENCE, REPLY_MAX, SECURE, NAME, HANDLE };
 
 #define REQUEST_MAX ((size_t)1 << 30)
 
@@ -54,6 +54,8 @@ static void take_result(struct connect_op *connect)
         status = handle->redis ? SEPTET_OK : SEPTET_ENOMEM;
         if (handle->redis)
             spt_env_add(connect->env, &handle->resource);
+        if (handle->redis && handle->secure)
+            status = spt_redis_secure(handle->redis, connect->host);
     }
     spt_dial_free(handle->dial);
     handle->dial = NULL;
@@ -179,14 +181,14 @@ static const char *read_host(lua_State *L)
     return NULL;
 }
 
-/* redis_connect(host, port, path, timeout, silence, reply_max): returns a connection, or nil, a
- * code and words. Either `host` or `path` is nil. `timeout` is that of connecting, and `silence`
+/* redis_connect(host, port, path, timeout, silence, reply_max, tls): returns a connection, or nil,
+ * a code and words. Either `host` or `path` is nil. `timeout` is that of connecting, and `silence`
  * ends a connection on which the server answers nothing, both in seconds. `reply_max` is the size
- * of the largest reply, in bytes. */
+ * of the largest reply, in bytes. With `tls`, the server has a certificate for the host. */
 static int l_connect(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
-    lua_settop(L, REPLY_MAX);
+    lua_settop(L, SECURE);
     const bool is_path = lua_isnil(L, HOST);
     const char *wrong = is_path ? NULL : read_host(L);
     if (wrong)
@@ -200,6 +202,7 @@ static int l_connect(lua_State *L)
         lua_pushfstring(L, "%s:%d", lua_tostring(L, HOST), (int)spt_check_count(L, PORT, 1));
     }
     struct spt_redis_handle *handle = push_handle(L);
+    handle->secure = !is_path && lua_toboolean(L, SECURE);
     if (!env->driver)
         return spt_error_usage(L, "the host is closed");
     struct spt_resolver *resolver =

@@ -4,6 +4,7 @@
 #define SPT_OP_REDIS_CONNECTION_H
 
 #include <lua.h>
+#include <stdbool.h>
 
 #include "core/scope.h"
 #include "net/dial.h"
@@ -20,6 +21,7 @@ struct spt_redis_handle {
     struct spt_dial_failure failure; /* why that failed */
     const char *name;                /* of the server, for messages; kept alive by the user value */
     struct spt_redis_limits limits;
+    bool secure;                  /* by TLS */
     struct spt_resource resource; /* in the env's while it is open */
 };
 
