@@ -83,6 +83,13 @@ span("together", 4, 5, function()
   list[#list + 1] = { "wait", 4, 1, what = "scope of 3 tasks" }
   list[#list + 1] = { "ready", 5, 1, by = 0 }
 end)
+for i = 1, 3 do
+  list[#list + 1] = { "job", 5, 1, queue = "crawl.db", step = "taken", key = "k" .. i, attempt = 1,
+    seconds = 2 }
+  list[#list + 1] = { "job", 5.25, 1, queue = "crawl.db", step = i == 3 and "dead" or "done",
+    key = "k" .. i, attempt = 1, seconds = 0.25 }
+end
+list[#list + 1] = { "job", 5.25, 1, queue = "other", step = "put", count = 2, new = 1 }
 span("after", 5, 5.5, function() get(list, 1, 5, 0.5, 20) end)
 list[#list + 1] = { "end", 6, 1, outcome = "ok" }
 for i, e in ipairs(list) do e.order = i end
@@ -115,6 +122,7 @@ write_page("hostile", model_of({
     status = 0, code = HOSTILE, phase = HOSTILE, bytes = 0, at = HOSTILE, peer = HOSTILE },
   { "ready", 1, 1, by = 0 },
   { "span_end", 1, 1, ref = 1, failed = true },
+  { "job", 1, 1, queue = HOSTILE, step = "lost", key = HOSTILE, attempt = 1, seconds = 1 },
   { "end", 2, 1, outcome = "error", error = HOSTILE, code = HOSTILE },
 }, { script = HOSTILE, version = HOSTILE, pid = 1 }))
 

@@ -188,6 +188,15 @@ class Report(unittest.TestCase):
         of_requests = sum(n for of, n in errors if of == "attempt")
         self.assertEqual(of_requests, numbers["failed"] + numbers["refused"])
 
+    def test_jobs_are_counted_by_queue(self):
+        self.open("panels")
+        half, two = f"250{THIN}ms", f"2.00{THIN}s"
+        self.assertEqual(self.cells("jobs"), [
+            ["crawl.db", "0", "0", "3", "2", "0", "1", "1", "0", "0", two, half, half],
+            ["other", "2", "1", "0", "0", "0", "0", "0", "0", "0", "", "", ""]])
+        self.open("large")
+        self.assertTrue(self.run_js("document.getElementById('jobs-section').hidden"))
+
     def test_a_sampled_page_says_so_and_counts_all(self):
         self.open("sampled")
         self.assertRegex(self.text("#sampled"), f"^The trace has 20{THIN}\\d\\d\\d spans.*sample")

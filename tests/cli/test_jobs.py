@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """septet jobs: a queue by hand."""
 
+import json
 import os
+import re
+import sqlite3
 import unittest
 
 import harness
@@ -68,6 +71,99 @@ class Words(harness.Case):
     def test_a_script_of_that_name_is_run_by_its_path(self):
         self.write("jobs", "print 'ran'")
         self.check(self.septet("./jobs"), out="ran\n")
+
+
+RUN = """
+local jobs = require "septet.jobs"
+local q <close> = jobs.open "q.db"
+q:put_many { { key = "https://u:hush@a.test/?token=hush" }, { key = "bad" } }
+q:run({ attempts = 2, backoff = 0.001 }, function(job)
+  if job.key == "bad" then error "no luck" end
+end)
+"""
+
+
+class Runs(harness.Case):
+    def test_law_12_a_summary_counts_the_jobs(self):
+        result = self.lua(RUN, "--summary")
+        self.check(result, err=None)
+        self.assertRegex(result.err, r"(?m)^  queue +put +new +taken +done +failed +dead .*\n"
+                                     r"  q\.db +2 +2 +3 +1 +2 +1 ")
+        self.assertIn("  warning: 1 job is dead, of the queue q.db\n", result.err)
+        self.assertEqual([line for line in result.err.splitlines() if len(line) > 80], [])
+
+    def test_law_12_lines_say_what_became_of_each(self):
+        result = self.lua(RUN, "--trace-filter=job")
+        self.check(result, err=None)
+        steps = [re.sub(r"^.{34}|\d+\.\d", "", line) for line in result.err.splitlines()]
+        self.assertIn("put    q.db  2 new of 2", steps)
+        self.assertIn("taken  q.db  bad  attempt 2, queued for  ms", steps)
+        self.assertIn("retry  q.db  bad  attempt 1, ran for  ms", steps)
+        self.assertIn("dead   q.db  bad  attempt 2, ran for  ms", steps)
+        self.assertEqual(len(steps), 7)
+        self.assertNotIn("hush", result.err)
+
+    def test_a_recording_has_the_same_jobs(self):
+        self.check(self.lua(RUN, "--trace=run.trc"), err=None)
+        converted = self.septet("trace", "run.trc", "--to", "summary", "--json")
+        row = json.loads(converted.out)["jobs"][0]
+        self.assertEqual({name: row[name] for name in ("queue", "put", "new", "taken", "done",
+                                                       "failed", "retried", "dead", "lost")},
+                         {"queue": "q.db", "put": 2, "new": 2, "taken": 3, "done": 1, "failed": 2,
+                          "retried": 1, "dead": 1, "lost": 0})
+
+
+class Faults(harness.Case):
+    """What the command is given is no queue, or none that it can read."""
+
+    def refused(self, name, problem, *words):
+        result = self.septet("jobs", name, *words)
+        self.assertEqual((result.status, result.out), (1, ""), result)
+        self.assertRegex(result.err, "^septet: queue '[^\n]*': %s[^\n]*\n$" % problem)
+
+    def test_another_file_is_left_as_it_is(self):
+        other = sqlite3.connect(os.path.join(self.dir, "other.db"))
+        other.execute("CREATE TABLE x(y)")
+        other.commit()
+        other.close()
+        self.write("text", "this is no database, but a text\n" * 100)
+        self.write("empty", "")
+        os.mkdir(os.path.join(self.dir, "folder"))
+        for name, problem in (("other.db", "the file is no queue"), ("empty", "the file is empty"),
+                              ("text", "the file is no database"),
+                              ("folder", "the file cannot be opened")):
+            path = os.path.join(self.dir, name)
+            before = None if os.path.isdir(path) else open(path, "rb").read()
+            for verb in ("stats", "results", "clear"):
+                with self.subTest(name=name, verb=verb):
+                    self.refused(name, problem, verb)
+            if before is not None:
+                with open(path, "rb") as file:
+                    self.assertEqual(file.read(), before)
+        self.assertEqual(sorted(os.listdir(self.dir)), ["empty", "folder", "other.db", "text"])
+
+    def test_a_queue_of_a_newer_version_is_left_alone(self):
+        self.check(self.lua(RUN), err=None)
+        file = sqlite3.connect(os.path.join(self.dir, "q.db"))
+        file.execute("PRAGMA user_version = 99")
+        file.close()
+        self.refused("q.db", "the file has version 99")
+
+    def test_check_finds_damage(self):
+        self.check(self.lua(RUN), err=None)
+        file = sqlite3.connect(os.path.join(self.dir, "q.db"))
+        file.execute("DELETE FROM results")
+        file.commit()
+        file.close()
+        result = self.septet("jobs", "q.db", "check")
+        self.check(result, 1, out=None)
+        self.assertRegex(result.out, r"\S")
+        finding = json.loads(self.septet("jobs", "q.db", "check", "--json").out.splitlines()[0])
+        self.assertIn(finding["finding"], result.out)
+
+    def test_no_server_is_told_at_once(self):
+        self.refused("redis://u:hush@127.0.0.1:1/0", "cannot connect")
+        self.refused("unix://%s/none" % self.dir, "cannot connect")
 
 
 if __name__ == "__main__":
