@@ -60,8 +60,8 @@ local function redirect(job, location, result)
   result.redirect = address
   local page = page_at(address, data.depth, data.depth > 0 and job or nil)
   if not page or (data.hops or 0) >= HOPS then return {} end
-  page.data.hops, page.data.round, page.again = (data.hops or 0) + 1, data.round, page.key == job.key
-  if page.again then page.data.old = data.old end
+  page.data.hops, page.data.round = (data.hops or 0) + 1, data.round
+  if page.key == job.key then page.again, page.data.old = true, data.old end
   return { page }
 end
 

@@ -100,12 +100,12 @@ function cli.parse(words, spec)
   return options, rest
 end
 
--- Errors of which the user is told in a line: what was asked for cannot be had.
-local TOLD <const> = { "Usage", "IoError", "JobsError" }
+-- Errors that are no fault of the script: what the user asked for cannot be had.
+local USERS <const> = { "Usage", "IoError", "JobsError" }
 
 --- Calls main(). If it raises what is wrong with the command line, or with a file or a queue that
---- it names, the user is told so in one line, and the process exits with status 2. Other errors are
---- raised again.
+--- it names, prints that in one line to standard error, and exits with status 2. Raises other
+--- errors again.
 ---@async
 ---@param name string of the script, for that line
 ---@param main async fun()
@@ -117,7 +117,7 @@ function cli.run(name, main)
   end
   local ok, err, traceback = core.try(main)
   if ok then return end
-  for _, kind in ipairs(TOLD) do
+  for _, kind in ipairs(USERS) do
     if core.is(err, kind) then
       io.stderr:write(name, ": ", core.words(err), "\n")
       os.exit(2)

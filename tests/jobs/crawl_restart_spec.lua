@@ -166,7 +166,7 @@ describe("a second crawl", function()
       table.sort(state.asked)
       equal(state.asked, { '/ "home"', "/a Mon, 02 Jan 2023 00:00:00 GMT", '/b "b1"', "/gone all",
         "/new1 all", "/new2 all" })
-      equal({ status, said:match "^%d+ done, %d+ failed, %d+ unchanged" },
+      equal({ status, said:match "%d+ done, %d+ failed, %d+ unchanged" },
         { 0, "6 done, 0 failed, 2 unchanged" })
       equal(rows[server.url .. "/a"].depth, 1)
     end
@@ -227,7 +227,7 @@ describe("the command line", function()
   local function refused(words, message, how)
     local result = process.run(crawl.words(words, how))
     equal({ result.code, result.stdout }, { 2, "" }, result.stderr)
-    equal(result.stderr:sub(1, 11 + #message), "crawl.lua: " .. message)
+    equal(result.stderr:match "crawl%.lua: [^\n]*", "crawl.lua: " .. message)
   end
 
   it("says what is wrong with it", function()
