@@ -437,6 +437,16 @@ function scripts.texts()
   nap(1)
 end
 
+function scripts.queue_in_a_file()
+  local jobs = require "septet.jobs"
+  local dir <close> = fs.temp_dir()
+  local q <close> = jobs.open(dir.path .. "/queue.db")
+  assert(q:put { key = "a", data = { n = 1 } })
+  assert(q:put_many { { key = "b" }, { key = "c", delay = 100 } } == 2)
+  assert(q:stats().pending == 2)
+  assert(q:remove "b" and #q:check() == 0)
+end
+
 function scripts.files()
   local dir <close> = fs.temp_dir()
   local path = dir.path

@@ -36,6 +36,7 @@ static const char *const names[] = {"sequence",
                                     "sockets",
                                     "texts",
                                     "files",
+                                    "queue_in_a_file",
                                     "processes"};
 enum { NAMES = sizeof names / sizeof *names };
 
