@@ -12,7 +12,7 @@
 /* --- many hosts --- */
 
 /* in ten rounds; SEPTET_TEST_HOSTS sets another number */
-enum { HOSTS = 1000, ROUNDS = 10 };
+enum { HOSTS = 1000 / STRIDE, ROUNDS = 10 };
 
 /* Opens the i-th host, with one of many configs, runs a bit of a script, and frees the host. */
 static void open_and_free(unsigned i)

@@ -565,8 +565,8 @@ static void test_scripts_with_memory_that_runs_out(void **state)
     for (size_t i = 0; i < sizeof fails / sizeof *fails; i++) {
         int failed = 0;
         for (long allowed = 0; !run_with_memory_for(allowed, fails[i], &failed);)
-            allowed += 1 + allowed / 50;
-        assert_true(failed > 10 || fails[i] == 1); /* Lua tries again */
+            allowed += STRIDE + allowed / 50;
+        assert_true(failed > 10 / STRIDE || fails[i] == 1); /* Lua tries again */
     }
 }
 

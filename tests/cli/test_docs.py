@@ -195,7 +195,7 @@ class Conformance(harness.Case):
         for name in os.listdir(os.path.join(ROOT, folder)):
             if name.endswith("_spec.lua"):
                 spec = read(os.path.join(folder, name))
-                for title in re.findall(r"""^ *(?:it|in_order)\b *\(?["'](.*)""", spec, re.M):
+                for title in re.findall(r"""^ *(?:it|in_order|apart)\b *\(?["'](.*)""", spec, re.M):
                     self.assertRegex(title, r"^[\w.]+: \w.* ", "no id, colon and sentence")
                     tests.append((title.partition(":")[0], name))
         self.assertGreater(len(rows), 100)
@@ -204,7 +204,7 @@ class Conformance(harness.Case):
     def test_each_fault_has_tests(self):
         rows = re.findall(r"^\| `((?:fault|http)\.\w+)` \|", read("docs/faults.md"), re.M)
         titles = {
-            "lua": r"""^ *(?:it|describe|in_order) *\(?["'](.*)""",
+            "lua": r"""^ *(?:it|describe|in_order|apart) *\(?["'](.*)""",
             "py": r'''^ *"""(.*)''',
             "c": r"^static void test_(\w+)\(",
         }
@@ -223,7 +223,7 @@ class Conformance(harness.Case):
     def test_each_case_has_tests(self):
         rows = re.findall(r"^\| `([THX]-\w+)` \|", read("docs/faults.md"), re.M)
         titles = {
-            "lua": r"""^ *(?:it|describe|in_order) *\(?["'](.*)""",
+            "lua": r"""^ *(?:it|describe|in_order|apart) *\(?["'](.*)""",
             "py": r'''^ *"""(.*)''',
             "c": r"^static void test_(\w+)\(",
         }

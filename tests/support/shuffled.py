@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """shuffled.py SPEC: runs a file of specs on a virtual clock, with ready tasks in the orders of 20
-seeds.
+seeds; built with sanitizers, of 5, as these make each run slower and find no other order.
 
 It stops at the first seed that fails, and prints the command that repeats it."""
 
@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 
-SEEDS = range(1, 21)
+SEEDS = range(1, 6 if os.environ.get("SEPTET_SANITIZED") else 21)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 

@@ -25,7 +25,7 @@ class ByteByByte:
 
     LARGE, FIRST, TURN = 1 << 20, 1 << 16, 256
     # Bytes of each response that wait until the one before was received; seconds, at most.
-    AWAITED, PATIENCE = 2048, 50e-6
+    AWAITED, PATIENCE = 256, 50e-6
 
     def __init__(self, writer):
         self.writer, self.left, self.awaited = writer, self.LARGE, self.AWAITED
