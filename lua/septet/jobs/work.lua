@@ -98,6 +98,9 @@ local function give_up(self, ended, err, traceback, for_good)
   if not ok then self:fail(why, where) end
 end
 
+-- Returns true for what unwinds a task that has called os.exit().
+local function ends_all(err) return core.is(err, "Cancelled") and err.source == "shutdown" end
+
 -- Ends a job after its function returned the text of its result, or failed.
 local function end_job(self, ended, ok, result, traceback)
   if ended.lost then
@@ -105,7 +108,8 @@ local function end_job(self, ended, ok, result, traceback)
     self:settle(ended, "lost")
     ended.how = "lost"
     self:wake() -- it may have been the last one
-  elseif not ok and self.is_cut then
+  elseif not ok and (self.is_cut or ends_all(result)) then
+    self:cut "the process ends"
     self:hand_in(ended, "back")
   elseif ended.said == "dead" then
     ended.error, ended.traceback = ended.reason, nil
