@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Runs in processes of their own: signals, and exits.
-local process, task = require "septet.process", require "septet.task"
+local fs, process, task = require "septet.fs", require "septet.process", require "septet.task"
 local children = require "children"
 local command = require "command"
 local files = require "files"
@@ -32,10 +32,11 @@ local function tell(what)
 end
 ]]
 
--- Calls fn(child) with a process of the script. Returns what it printed, and how it ended.
-local function run(script, fn)
+-- Calls fn(child) with a process of the script, on a queue. Returns what it printed, and how it
+-- ended.
+local function run_on(url, script, fn)
   local file <close> = files.with((HEAD:gsub("\n", " ")) .. script)
-  local child <close> = process.spawn { command.path, file.path, "memory:", stderr = "null" }
+  local child <close> = process.spawn { command.path, file.path, url, stderr = "null" }
   local lines = {}
   function child.expect(line)
     repeat
@@ -45,6 +46,10 @@ local function run(script, fn)
   fn(child)
   for line in child.stdout:lines() do lines[#lines + 1] = line end
   return lines, table.pack(child:wait())
+end
+
+local function run(script, fn)
+  return run_on("memory:", script, fn)
 end
 
 describe("law_5: a run that", function()
@@ -166,6 +171,78 @@ tell "then"]], function(child)
       equal(lines, { "began", "began", "felt interrupted",
         "then: 0 pending 0 leased 2 done 0 dead" })
     end)
+end)
+
+describe("a process that", function()
+  local AT_WORK = [[
+for i = 1, 4 do q:put { key = "k" .. i } end
+feel()
+q:run({ workers = 2, grace = 1000, lease = 1000 }, function(job)
+  job:put { key = "child of " .. job.key }
+  print "began"
+  never()
+end)]]
+  local NEXT = [[
+q:run({ workers = 1 }, function(job)
+  print(job.key .. " " .. job.attempt)
+  return job.attempt
+end)
+tell "then"]]
+
+  children.it("law_5_is_ended_by_a_second_signal_loses_nothing", function()
+    local dir <close> = fs.temp_dir()
+    local url = dir.path .. "/q.db"
+    run_on(url, AT_WORK, function(child)
+      child.expect "began"
+      child.expect "began"
+      child:kill "INT"
+      child.expect "felt interrupted"
+      child:kill "INT"
+    end)
+    -- their attempts count: the process was ended while they were at work
+    equal(run_on(url, NEXT, function() end),
+      { "k1 2", "k2 2", "k3 1", "k4 1", "then: 0 pending 0 leased 4 done 0 dead" })
+  end)
+
+  children.it("law_4_is_killed_leaves_its_jobs_to_a_run_that_waits_for_them", function()
+    local dir <close> = fs.temp_dir()
+    local url = dir.path .. "/q.db"
+    local seen
+    run_on(url, AT_WORK, function(child)
+      child.expect "began"
+      child.expect "began"
+      seen = run_on(url, NEXT, function(other)
+        other.expect "k4 1"
+        child:kill "KILL"
+      end)
+    end)
+    table.sort(seen)
+    equal(seen, { "k1 2", "k2 2", "k3 1", "k4 1", "then: 0 pending 0 leased 4 done 0 dead" })
+  end)
+
+  children.it("law_5_ends_in_its_grace_has_given_back_what_did_not_end", function()
+    local dir <close> = fs.temp_dir()
+    local url = dir.path .. "/q.db"
+    local lines, ended = run_on(url, [[
+for i = 1, 4 do q:put { key = "k" .. i } end
+local go, began = told(), 0
+feel()
+q:run({ workers = 2, grace = 0.05 }, function(job)
+  began = began + 1
+  if began == 2 then print "began" end
+  if job.key == "k2" then never() end
+  go:await()
+  return "quick"
+end)]], function(child)
+      child.expect "began"
+      child:kill "TERM"
+      child.expect "felt interrupted"
+      child.stdin:write "go\n"
+    end)
+    equal({ lines, ended[2] }, { { "began", "felt interrupted" }, "TERM" })
+    equal(run_on(url, NEXT, function() end),
+      { "k2 1", "k3 1", "k4 1", "then: 0 pending 0 leased 4 done 0 dead" })
+  end)
 end)
 
 describe("a job that", function()
