@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- task.thread: a function in a state of its own, what is copied, and how it ends.
 local task, http = require "septet.task", require "septet.http"
+local command, files = require "command", require "files"
 local process, ticker = require "process", require "ticker"
 
 local thread = task.thread
@@ -378,6 +379,23 @@ describe("beside", function()
     end, list))) do sum = sum + result end
     equal(sum, 1001000)
     equal(process.threads() - threads <= 4, true)
+  end)
+
+  it("a pool of one thread runs one at a time, then files", function()
+    local file <close> = files.with [[
+local task, fs = require "septet.task", require "septet.fs"
+local sums = task.gather(task.map(function(n)
+  return task.thread(function(m) return m * 2 end, n)
+end, { 1, 2, 3 }))
+print(sums[1], sums[2], sums[3], #fs.read(arg[0]) > 0)
+print(pcall(task.timeout, 0.01, task.thread, function() while true do end end))
+print(task.thread(function() return "free" end))]]
+    for _, size in ipairs { "1", "0", "x" } do
+      local printed, status = command.shell(("UV_THREADPOOL_SIZE=%s %s '%s'"):format(size,
+        command.words, file.path))
+      equal({ without_slow(printed), status }, { "2\t4\t6\ttrue\nfalse\ttimed out after 0.01 s\n"
+        .. "free\n", 0 })
+    end
   end)
 
   it("a trace says which function a task waits for", function()

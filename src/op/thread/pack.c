@@ -27,9 +27,15 @@ struct packer {
 
 static int put(struct packer *p, enum mark mark, const void *bytes, size_t n)
 {
-    char byte = (char)mark;
-    int rc = spt_buf_append(p->out, &byte, 1);
-    return rc == SEPTET_OK && n > 0 ? spt_buf_append(p->out, bytes, n) : rc;
+    struct spt_buf *out = p->out;
+    int rc = spt_buf_reserve(out, 1 + n);
+    if (rc != SEPTET_OK)
+        return rc;
+    out->data[out->len] = (char)mark;
+    if (n > 0)
+        memcpy(out->data + out->len + 1, bytes, n);
+    out->len += 1 + n;
+    return SEPTET_OK;
 }
 
 static int put_string(struct packer *p, int index)
