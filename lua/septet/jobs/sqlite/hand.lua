@@ -6,9 +6,9 @@ local opening = require "septet.jobs.sqlite.opening"
 
 local hand = {}
 
-local COUNT_SHARE = 20  -- counting takes at most this part of the time
-local COUNT_LONG = 0.02 -- seconds from which on counting is rationed
-local FORGOTTEN = 5000  -- jobs that one statement forgets
+local COUNT_SHARE = 20    -- counting takes at most this part of the time
+local COUNT_LONG = 20000  -- jobs from which on counting is rationed
+local FORGOTTEN = 5000    -- jobs that one statement forgets
 
 local function run(self, list, flags)
   local changed, a, b = self.db:run(list, #list, flags or 0)
@@ -24,9 +24,10 @@ local function counts_of(self)
   local now = core.now()
   if self.counts and now < self.counts_until then return self.counts end
   local _, row = run(self, { self.ids.counts })
-  local took = core.now() - now
+  local took, jobs = core.now() - now, 0
+  for i = 1, 6 do jobs = jobs + row[i] end
   self.counts = row
-  self.counts_until = took < COUNT_LONG and 0 or now + took * COUNT_SHARE
+  self.counts_until = jobs < COUNT_LONG and 0 or now + took * COUNT_SHARE
   return row
 end
 
