@@ -222,8 +222,11 @@ function specs.order(open)
     put(d, "a", { key = "b", priority = 5 }, "c", { key = "d", priority = -5 },
       { key = "e", priority = 5 })
     put(d, { key = "f", priority = 1 << 40 }, { key = "g", priority = -(1 << 40) }, "h")
-    equal(taken(d, 3), { "f", "b", "e" })
-    equal(taken(d, 100), { "a", "c", "h", "d", "g" })
+    put(d, { key = "most", priority = math.maxinteger },
+      { key = "least", priority = math.mininteger },
+      { key = "more", priority = (1 << 53) + 1 }, { key = "much", priority = 1 << 53 })
+    equal(taken(d, 6), { "most", "more", "much", "f", "b", "e" })
+    equal(taken(d, 100), { "a", "c", "h", "d", "g", "least" })
   end)
 
   it("law_7_order: what comes back goes before what is new, in the order of coming", function()
@@ -561,14 +564,15 @@ function specs.finish(open)
     local d = place:driver()
     put(d, "a", "b", "c", "d")
     local _, its_token = take(d, 4)
-    equal(d:finish { { key = "b", token = its_token, how = "done", result = "1" },
+    local puts = { { key = "e" }, { key = "a" }, { key = "e" }, { key = "f", delay = 1 } }
+    local answers, new = d:finish { { key = "b", token = its_token, how = "done", result = "1" },
       { key = "x", token = its_token, how = "done", result = "2" },
-      { key = "a", token = its_token, how = "done", result = "3", puts = { { key = "e" } } },
+      { key = "a", token = its_token, how = "done", result = "3", puts = puts },
       { key = "c", token = "wrong", how = "done", result = "4", puts = { { key = "no" } } },
-      { key = "d", token = its_token, how = "dead", error = "x" } },
-      { true, false, true, false, true })
+      { key = "d", token = its_token, how = "dead", error = "x" } }
+    equal({ answers, new[3] }, { { true, false, true, false, true }, 2 })
     equal(results_of(d), { { "b", "1" }, { "a", "3" } })
-    equal(counts_of(d), { pending = 1, leased = 1, done = 2, dead = 1 })
+    equal(counts_of(d), { pending = 1, delayed = 1, leased = 1, done = 2, dead = 1 })
   end)
 end
 
