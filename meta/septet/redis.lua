@@ -19,10 +19,11 @@ function RedisConnection:command(...) end
 --- earlier ones. Returns the list of their replies, or nil, a code and words.
 ---@async
 ---@param list (string|integer)[][]
+---@param work number|nil seconds that the server may need for them
 ---@return any[]|nil
 ---@return string|nil code
 ---@return string|nil words
-function RedisConnection:commands(list) end
+function RedisConnection:commands(list, work) end
 
 --- Closes the connection. Tasks that wait for a reply get none.
 function RedisConnection:close() end

@@ -136,9 +136,13 @@ static void on_silent(struct spt_timer *timer)
     fail(SPT_OF(timer, struct spt_redis, timer), "timeout", "the server does not answer");
 }
 
+/* Waits for an answer to the oldest call. */
 static void start_timer(struct spt_redis *redis)
 {
-    uint64_t due_ns = spt_timer_instant(spt_loop_now(redis->loop), redis->limits.silence_ns);
+    uint64_t silence_ns = redis->limits.silence_ns;
+    if (!spt_list_is_empty(&redis->calls))
+        silence_ns = spt_timer_instant(silence_ns, call_of(redis->calls.next)->work_ns);
+    uint64_t due_ns = spt_timer_instant(spt_loop_now(redis->loop), silence_ns);
     spt_timer_start(redis->timers, &redis->timer, due_ns, on_silent);
 }
 
@@ -348,9 +352,10 @@ int spt_redis_send(struct spt_redis *redis, struct spt_redis_call *call)
     if (spt_buf_append(to, call->request.data, call->request.len) != SEPTET_OK)
         return SEPTET_ENOMEM;
     spt_buf_release(&call->request);
-    if (spt_list_is_empty(&redis->calls))
-        start_timer(redis);
+    const bool idle = spt_list_is_empty(&redis->calls);
     spt_list_push(&redis->calls, &call->link);
+    if (idle)
+        start_timer(redis);
     if (redis->tls)
         seal(redis);
     if (!redis->failure)

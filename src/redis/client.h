@@ -26,6 +26,7 @@ struct spt_redis_call {
     struct spt_redis_value **replies; /* owned; one for each command */
     unsigned n, got;                  /* numbers of commands and of replies so far */
     bool failed;                      /* the connection broke before the last reply */
+    uint64_t work_ns;                 /* how long the server may be at work, besides the silence */
     /* called once when it is complete or has failed; may not free the connection. NULL: the caller
      * has forgotten it */
     void (*on_done)(struct spt_redis_call *call);

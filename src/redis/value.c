@@ -115,7 +115,7 @@ struct redisReader *spt_redis_value_reader(struct spt_redis_room *room)
     if (!reader)
         return NULL;
     reader->maxbuf = 0; /* hiredis 0.14 aborts if it finds no memory for a new buffer */
-    redisReaderSetPrivdata(reader, room);
+    reader->privdata = room;
     return reader;
 }
 

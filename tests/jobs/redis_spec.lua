@@ -187,6 +187,15 @@ describe("a queue on Redis", function()
     d:close()
   end)
 
+  it("law_1_put: a put that keeps the server at work for long is no broken connection", function()
+    local server <close> = redis.start(KEPT)
+    local d = open(server:url "q", { silence = 0.05, patience = 0 })
+    local list = {}
+    for i = 1, 30000 do list[i] = { key = "k" .. i } end
+    equal((d:put(list)), 30000)
+    d:close()
+  end)
+
   it("law_12_cluster: all keys of a queue have its hash tag, and a cluster takes them", function()
     local server <close> = redis.start { ["cluster-enabled"] = "yes", appendonly = "yes" }
     server:command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")

@@ -62,17 +62,19 @@ end
 function Driver:put(jobs)
   local mark, n, new = token(self), 0, {}
   if #jobs == 0 then return 0, new end
-  local replies = self.link:run(function(again)
-    local list = { whole = true }
-    for first = 1, #jobs, STEP do
-      local last = math.min(first + STEP - 1, #jobs)
-      local step = begin(self, "put", again)
-      step[#step + 1], step[#step + 2] = mark, tostring(last - first + 1)
-      for i = first, last do add_job(step, jobs[i]) end
-      list[#list + 1] = step
-    end
-    return list
-  end)
+  local function make(again, number)
+    local first, last = (number - 1) * STEP + 1, math.min(number * STEP, #jobs)
+    local step = begin(self, "put", again)
+    step[#step + 1], step[#step + 2] = mark, tostring(last - first + 1)
+    for i = first, last do add_job(step, jobs[i]) end
+    return step
+  end
+  local replies
+  if #jobs <= STEP then
+    replies = self.link:run(function(again) return { make(again, 1) } end)
+  else
+    replies = self.link:run_whole((#jobs + STEP - 1) // STEP, make)
+  end
   for i, reply in ipairs(replies) do
     for _, position in ipairs(reply) do n, new[(i - 1) * STEP + position] = n + 1, true end
   end

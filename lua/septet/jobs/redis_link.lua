@@ -11,9 +11,11 @@ local sync = require "septet.sync"
 
 local CONNECT = 5            -- seconds
 local SILENCE = 5            -- seconds without an answer: the connection is broken
+local WORK = 0.1              -- seconds that a script may take, besides
 local REPLY_MAX = 256 << 20  -- bytes
 local FIRST_PAUSE = 0.01     -- seconds
 local LONGEST_PAUSE = 2      -- seconds
+local REFUSED = "the server refused it"
 
 ---@class septet.jobs.Link
 local Link = {}
@@ -52,7 +54,7 @@ local PASSING = { LOADING = "unreachable", MASTERDOWN = "unreachable", READONLY 
 local BROKEN = { unreachable = "unreachable", dns = "unreachable", timeout = "timeout",
   cut = "unreachable", closed = "unreachable", memory = "full", tls = "tls" }
 
-local function passes(code) return code ~= "tls" and BROKEN[code] ~= nil end
+local function may_pass(code) return code ~= "tls" and BROKEN[code] ~= nil end
 
 -- Returns the code of an error that the server answered, and whether it passes.
 local function judge(text)
@@ -94,12 +96,13 @@ local function greeting(place)
   return list
 end
 
+-- Returns a new connection.
 local function connect(self)
   local place = self.place
   local conn, code, words = core.redis_connect(place.host, place.host and place.port or nil,
     place.path, CONNECT, self.silence, REPLY_MAX, place.tls)
   if not conn then
-    stop(BROKEN[code] or "unreachable", "cannot connect", words, passes(code))
+    stop(BROKEN[code] or "unreachable", "cannot connect", words, may_pass(code))
   end
   local ok, err = core.try(function()
     local list = greeting(place)
@@ -107,7 +110,7 @@ local function connect(self)
     if not replies then
       stop(BROKEN[broken] or "open", broken == "tls" and "the connection is not secure" or
         "the server does not answer as Redis does", why,
-        passes(broken))
+        may_pass(broken))
     end
     for _, reply in ipairs(replies) do check(reply, "the server refuses the connection") end
   end)
@@ -115,7 +118,6 @@ local function connect(self)
     conn:close()
     error(err, 0)
   end
-  self.conn = conn
   return conn
 end
 
@@ -126,6 +128,7 @@ local function connection(self)
   local ok, conn = core.try(function() return self.conn or connect(self) end)
   self.lock:release()
   if not ok then error(conn, 0) end
+  self.conn = conn
   return conn
 end
 
@@ -136,56 +139,66 @@ end
 
 -- --- asking ---
 
--- Sends commands, and returns their replies; of a transaction those of the commands in it.
-local function send(self, conn, commands, whole)
-  local replies, code, words = conn:commands(commands)
-  if not replies then
-    drop(self, conn)
-    stop(BROKEN[code] or "open", "the connection broke", words, passes(code))
-  end
-  if not whole then return replies end
-  for _, reply in ipairs(replies) do check(reply, "the server refused it") end
-  return replies[#replies]
+-- Sends commands, and returns their replies.
+local function send(self, conn, commands)
+  local replies, code, words = conn:commands(commands, #commands * WORK)
+  if replies then return replies end
+  drop(self, conn)
+  stop(BROKEN[code] or "open", "the connection broke", words, may_pass(code))
+end
+
+local function check_all(replies, why)
+  for _, reply in ipairs(replies) do check(reply, why) end
+  return replies
 end
 
 local function begins(reply, word)
   return type(reply) == "table" and reply.error and reply.error:find("^" .. word) ~= nil
 end
 
+local function command_of(self, step)
+  return table.move(step, 2, #step, 5, { "EVALSHA", HASHES[step[1]], "1", self.key })
+end
+
 -- Asks once. Returns the replies of the scripts. A server that has forgotten them, or was started
 -- anew, gets them.
 local function ask(self, make, again)
-  local conn, list = connection(self), make(again)
-  local commands, whole = {}, #list > 1 and list.whole
-  if whole then commands[1] = { "MULTI" } end
-  for _, step in ipairs(list) do
-    local command = { "EVALSHA", HASHES[step[1]], "1", self.key }
-    table.move(step, 2, #step, 5, command)
-    commands[#commands + 1] = command
-  end
-  if whole then commands[#commands + 1] = { "EXEC" } end
-  local replies = send(self, conn, commands, whole)
+  local conn, commands = connection(self), {}
+  for i, step in ipairs(make(again)) do commands[i] = command_of(self, step) end
+  local replies = send(self, conn, commands)
   if begins(replies[1], "NOSCRIPT") then
-    local loaded = send(self, conn, LOADS)
-    for _, reply in ipairs(loaded) do check(reply, "the server takes no scripts") end
-    replies = send(self, conn, commands, whole)
+    check_all(send(self, conn, LOADS), "the server takes no scripts")
+    replies = send(self, conn, commands)
   end
   for _, reply in ipairs(replies) do
     if begins(reply, "READONLY") then drop(self, conn) end -- its name may be another server's now
-    check(reply, "the server refused it")
   end
-  return replies
+  return check_all(replies, REFUSED)
 end
 
---- Asks for scripts, of which `make(again)` returns the list { name, arguments... }, and returns
---- their replies. `again` is true if an earlier answer was lost. Faults that pass are ridden out
---- for the queue's patience. Raises JobsError.
----@async
-function Link:run(make, patience)
-  local again, pause, give_up = false, self.pause, nil
+-- Asks once for n scripts in one transaction, on a connection of its own, as no other command may
+-- come between. Each is made when the one before has arrived.
+local function ask_whole(self, n, make, again)
+  local conn <close> = connect(self)
+  check_all(send(self, conn, LOADS), "the server takes no scripts")
+  check_all(send(self, conn, { { "MULTI" } }), REFUSED)
+  for i = 1, n do
+    check_all(send(self, conn, { command_of(self, make(again, i)) }), REFUSED)
+  end
+  local reply, code, words = conn:commands({ { "EXEC" } }, n * WORK)
+  if not reply then stop(BROKEN[code] or "open", "the connection broke", words, may_pass(code)) end
+  return check_all(check(reply[1], REFUSED), REFUSED)
+end
+
+-- Calls fn(self, ..., again) until nothing that passes is in the way, or the patience has ended.
+-- `again` is true if an earlier answer was lost.
+local function ride_out(self, patience, fn, ...)
+  local args, pause, give_up = table.pack(...), self.pause, nil
+  args.n = args.n + 1
+  args[args.n] = false
   while true do
     if self.closed then failure.raise("closed", self.place.shown, "it is closed") end
-    local ok, result = core.try(ask, self, make, again)
+    local ok, result = core.try(fn, self, table.unpack(args, 1, args.n))
     if ok then return result end
     if not is_fault(result) then error(result, 0) end
     local now = core.now()
@@ -193,11 +206,21 @@ function Link:run(make, patience)
     if not result.passes or now >= give_up then
       failure.raise(result.code, self.place.shown, result.why, result.reason)
     end
-    again = true
+    args[args.n] = true
     core.sleep(math.min(pause * math.random(), give_up - now))
     pause = math.min(pause * 2, LONGEST_PAUSE)
   end
 end
+
+--- Asks for scripts, of which `make(again)` returns the list { name, arguments... }, and returns
+--- their replies. `again` is true if an earlier answer was lost. Faults that pass are ridden out
+--- for the queue's patience. Raises JobsError.
+---@async
+function Link:run(make, patience) return ride_out(self, patience, ask, make) end
+
+--- Like run(), but all n scripts happen, or none does. `make(again, i)` returns one of them.
+---@async
+function Link:run_whole(n, make) return ride_out(self, nil, ask_whole, n, make) end
 
 --- Sends a command of its own, once. Returns its reply.
 ---@async

@@ -16,7 +16,7 @@
 #define CALL_META "septet.redis.call"
 
 /* The stack of the methods. */
-enum { SELF = 1, COMMANDS, BOX };
+enum { SELF = 1, COMMANDS, WORK, BOX };
 
 struct command_op {
     septet_op op;
@@ -236,17 +236,21 @@ static int l_command(lua_State *L)
     return await(L, handle, box, lua_tostring(L, 2), false);
 }
 
-/* connection:commands(list): sends several commands, each a list of its arguments. Returns the list
- * of their replies, or nil, a code and words if the connection broke before the last of them. */
+/* connection:commands(list, work): sends several commands, each a list of its arguments. Returns
+ * the list of their replies, or nil, a code and words if the connection broke before the last.
+ * `work` is the number of seconds that the server may need for them, besides those in which it has
+ * to answer; 0. */
 static int l_commands(lua_State *L)
 {
     const struct spt_redis_handle *handle = check_handle(L);
-    lua_settop(L, COMMANDS);
+    lua_settop(L, WORK);
+    const uint64_t work_ns = spt_check_opt_seconds(L, WORK, 0);
     luaL_checktype(L, COMMANDS, LUA_TTABLE);
     const size_t n = lua_rawlen(L, COMMANDS);
     if (n == 0)
         return spt_error_usage(L, "there is no command");
     struct spt_redis_call **box = push_call(L, handle, (unsigned)n);
+    (*box)->work_ns = work_ns;
     for (size_t i = 1; i <= n; i++) {
         lua_rawgeti(L, COMMANDS, (lua_Integer)i);
         add_list(L, *box, BOX + 1);
