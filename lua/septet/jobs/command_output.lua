@@ -51,6 +51,7 @@ end
 --- Returns JSON that others wrote on one line, without control characters: JSON allows some that a
 --- terminal obeys.
 function output.printable(text)
+  if not text:find "[\r\n\t\x7F\xC2]" then return text end
   return (text:gsub("\x7F", "\\u007f"):gsub("\xC2([\x80-\x9F])", function(byte)
     return ("\\u%04x"):format(byte:byte())
   end):gsub("[\r\n\t]", " "))

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What the verbs of `septet jobs` do with a queue. Rows are read in batches, so that memory does
--- not grow with the queue.
+-- What the verbs of `septet jobs` do with a queue.
 local output = require "septet.jobs.command_output"
 local queue = require "septet.jobs.queue"
 local target = require "septet.jobs.target"
@@ -11,8 +10,7 @@ local verbs = {}
 local run = {} -- functions (queue, words, options) by verb, each of which returns the exit status
 
 local DONE, FAILED, USAGE = 0, 1, 2
-local BATCH <const> = 256    -- rows read at once
-local PATIENCE <const> = 10  -- seconds for which a fault of the engine is ridden out
+local PATIENCE <const> = 10 -- seconds for which a fault of the engine is ridden out
 
 local escape, object, write = output.escape, output.object, output.write
 
@@ -23,16 +21,6 @@ local function open(where)
     output.fail("queue '%s': only the process that has it sees what is in memory", place.shown)
   end
   return queue.open(where, { patience = PATIENCE, sync = "full", existing = true })
-end
-
--- Calls fn(row) for each row of a driver's reader.
-local function each(driver, name, fn)
-  local after
-  repeat
-    local rows
-    rows, after = driver[name](driver, after, BATCH)
-    for _, row in ipairs(rows) do fn(row) end
-  until not after
 end
 
 local function date(seconds)
@@ -99,11 +87,11 @@ local function history_of(row)
 end
 
 function run.results(q)
-  each(q.driver, "results", function(row)
+  for row in q.rows "results" do
     local key, bytes = output.key(row.key)
     write(object { n = 8, "key", key, "key_base64", bytes,
       "result", given(row.result), "at", row.at }, "\n")
-  end)
+  end
   return DONE
 end
 
@@ -119,13 +107,16 @@ local function dead_as_text(row)
   if row.traceback then write(indented(row.traceback, "    "), "\n") end
 end
 
+local function dead_as_json(row)
+  local key, bytes = output.key(row.key)
+  write(object { n = 16, "key", key, "key_base64", bytes, "data", given(row.data),
+    "error", row.error, "traceback", row.traceback, "attempts", row.attempts,
+    "history", history_of(row), "at", row.at }, "\n")
+end
+
 function run.dead(q, _, options)
-  each(q.driver, "dead", options.text and dead_as_text or function(row)
-    local key, bytes = output.key(row.key)
-    write(object { n = 16, "key", key, "key_base64", bytes, "data", given(row.data),
-      "error", row.error, "traceback", row.traceback, "attempts", row.attempts,
-      "history", history_of(row), "at", row.at }, "\n")
-  end)
+  local show = options.text and dead_as_text or dead_as_json
+  for row in q.rows "dead" do show(row) end
   return DONE
 end
 
@@ -190,7 +181,8 @@ end
 ---@return integer
 function verbs.run(where, verb, arguments, options)
   local q <close> = open(where)
-  return run[verb]({ driver = queue.driver(q), shown = q.url }, arguments, options)
+  return run[verb]({ driver = queue.driver(q), shown = q.url,
+    rows = function(method) return queue.rows(q, method) end }, arguments, options)
 end
 
 return verbs

@@ -162,7 +162,10 @@ local function next_size(size, list)
   return bytes < PAGE_BYTES // 8 and math.min(PAGE, size * 2) or size
 end
 
--- Returns an iterator over the rows of a driver's method, a page at a time.
+--- Returns an iterator over the rows of a driver's method, a page at a time.
+---@param self septet.Queue
+---@param method string
+---@return async fun(): table|nil
 local function rows(self, method)
   local list, i, cursor, more, size, is_busy = {}, 0, nil, true, 16, false
   ---@async
@@ -184,6 +187,8 @@ local function rows(self, method)
     return row
   end
 end
+
+queue.rows = rows
 
 --- Iterates over the keys and the results of the jobs that are done, in the order in which they
 --- ended.
