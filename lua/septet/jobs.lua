@@ -6,6 +6,8 @@ local jobs = {}
 local args = require "septet.internal.args"
 local queue = require "septet.jobs.queue"
 
+local MAX_PATIENCE <const> = 1e9 -- seconds, which are 31 years
+
 ---@class septet.QueueOptions
 ---@field patience number|nil seconds for which it rides out a fault of the engine; 60
 ---@field sync string|nil "full" or, for a file, "normal": a power cut may take the last puts
@@ -15,17 +17,18 @@ local open_options = { patience = "seconds", sync = "string" }
 --- Opens a queue: a path of a file, which is made if it does not exist, `redis://host:port/db`,
 --- `unix:///path`, or `memory:`. Raises JobsError.
 ---@async
----@param where string
+---@param url string
 ---@param options septet.QueueOptions|nil
 ---@return septet.Queue
-function jobs.open(where, options)
-  args.string(where, 1, "open")
+function jobs.open(url, options)
+  args.string(url, 1, "open")
   options = args.options(options, open_options, "open")
   local sync = options.sync or "full"
   if sync ~= "full" and sync ~= "normal" then
     args.usage("bad option 'sync' to 'open' ('full' or 'normal' expected, got '%s')", sync)
   end
-  return queue.open(where, { patience = options.patience or 60, sync = sync })
+  return queue.open(url, { patience = math.min(options.patience or 60, MAX_PATIENCE),
+    sync = sync })
 end
 
 return args.module(jobs, "septet.jobs")

@@ -344,6 +344,15 @@ function specs.close(open)
     equal(run(keep), { "a" })
   end)
 
+  it("may have patience without end, or none", function()
+    local place <close> = open()
+    for _, patience in ipairs { 0, 1e300, math.huge } do
+      local q <close> = require "septet.jobs".open(place.url, { patience = patience })
+      q:put { key = "a" }
+      equal(q:stats().pending, 1)
+    end
+  end)
+
   it("has a name for messages, and no other fields", function()
     local place <close> = open()
     local q <close> = place:queue()
