@@ -198,10 +198,11 @@ describe("model", function()
     end
     local kinds = { "spawn", "wait", "ready", "run", "cancel", "end", "xfer", "phase", "head",
       "body", "name", "span_begin", "span_end", "mark", "count", "sample", "hog", "stuck", "clock",
-      "lost", "new" }
+      "job", "lost", "new" }
     local values = { what = { "sleep", "http GET http://a/", "join #1" }, name = { "a", "b" },
       url = { "http://a/", "x" }, which = { "request", "response" }, text = { "", "x" },
       left = { "wait", "yield", "end" }, outcome = { "ok", "error" },
+      step = { "put", "taken", "dead", "x" }, queue = { "q", "" }, key = { "k" },
       value = { 1, 0 / 0, "x", math.huge },
       unix_ns = { math.maxinteger, math.mininteger, 5 }, count = { 1, -1, math.maxinteger } }
     local numbers = { 0, 1, -1, 0.5, 1e18, math.huge, 0 / 0 }
@@ -211,7 +212,7 @@ describe("model", function()
         local e = { kind = kinds[draw(#kinds) + 1], task = draw(4), time = draw(8),
           ref = draw(3), parent = draw(3), by = draw(3), cancelled = draw(2) == 0 }
         for _, field in ipairs { "what", "name", "url", "which", "text", "left", "outcome", "value",
-          "unix_ns", "count" } do
+          "unix_ns", "count", "step", "queue", "key" } do
           if draw(3) > 0 then e[field] = values[field][draw(#values[field]) + 1] end
         end
         for _, field in ipairs { "time", "duration", "total", "queue", "wait", "ref", "task" } do

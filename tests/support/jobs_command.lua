@@ -72,7 +72,7 @@ local function all_of(engine)
 
   on("results are lines of JSON", function(place)
     fill(place)
-    local list = objects(output(place, "results"))
+    local list = objects(output(place, "results", "--json"))
     table.sort(list, function(a, b) return a.key < b.key end)
     equal({ #list, list[1].key, list[1].result.of, list[2].key, list[2].result.attempt },
       { 2, "one", "one", "two", 1 })

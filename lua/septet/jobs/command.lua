@@ -23,7 +23,7 @@ or unix:///SOCKET?queue=NAME. A queue that does not exist is not made.
   clear           all jobs and results are removed
   check           the file is searched for damage, and the states for contradictions
 
-  --json          stats and check as one line of JSON
+  --json          stats and check as lines of JSON, which results and dead are anyway
   --text          dead as text, to be read
   --all           retry: all dead jobs
   --yes           clear: it is meant
@@ -36,8 +36,8 @@ Exit status: 0 done, 1 there is no such queue, no such key, or check has finding
 -- What a verb takes: the names of its options, and the least and greatest number of further words.
 local takes = {
   stats = { json = true, most = 0 },
-  results = { most = 0 },
-  dead = { text = true, most = 0 },
+  results = { json = true, most = 0 },
+  dead = { json = true, text = true, most = 0 },
   retry = { all = true, most = math.huge },
   remove = { what = "a key", least = 1, most = math.huge },
   forget = { what = "an age", least = 1, most = 1 },
@@ -106,6 +106,7 @@ local function check_words(verb, words, options)
     return bad_usage(options.all and "'retry' takes keys or '--all', not both"
       or "'retry' needs a key, or '--all'")
   end
+  if options.json and options.text then return bad_usage "'--json' and '--text' exclude each other" end
   if verb == "forget" and not seconds_of(words[1]) then
     return bad_usage("an age as 90s, 15m, 12h or 7d is expected, not '%s'", words[1])
   end
