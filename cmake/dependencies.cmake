@@ -14,3 +14,12 @@ set(SEPTET_CRYPTO_NEEDS "libcrypto>=3.0" "libssl>=3.0")
 set(SEPTET_GUMBO_NEEDS "gumbo>=0.10.1")
 set(SEPTET_SQLITE_NEEDS "sqlite3>=3.40")
 set(SEPTET_HIREDIS_NEEDS "hiredis>=0.14")
+
+# septet_keep_options(NAME): empties the options that a target of pkg-config hands to the programs
+# of an embedder, who includes the header of Lua and of no other library.
+function(septet_keep_options name)
+  if(NOT name STREQUAL "LUA" AND TARGET PkgConfig::SEPTET_${name})
+    set_target_properties(PkgConfig::SEPTET_${name} PROPERTIES
+      INTERFACE_COMPILE_OPTIONS "" INTERFACE_COMPILE_DEFINITIONS "")
+  endif()
+endfunction()
