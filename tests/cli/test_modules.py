@@ -61,6 +61,7 @@ print(table.concat(fields, ' '))
         all modules are loaded."""
         self.check(self.septet("-e", """
 local septet, task = require 'septet', require 'septet.task'
+local private = debug.getregistry()['septet.require']
 local public = {}
 for _, name in ipairs %s do public[name] = true; require(name) end
 for _, name in ipairs %s do
@@ -71,9 +72,8 @@ for _, name in ipairs %s do
     end
   end
   for _, field in ipairs { name:match '[^.]+$', name:match '%%.(.*)', name } do
-    if not public['septet.' .. field] and pcall(function() return septet[field] end) then
-      print(field)
-    end
+    local found, value = pcall(function() return septet[field] end)
+    if found and rawequal(value, private(name)) then print(field) end
   end
 end
 for _, kept in ipairs { package.loaded, package.preload } do
