@@ -299,7 +299,7 @@ describe("the owners of leases", function()
     d:close()
   end)
 
-  case("law_4: the leases of another boot have ended, those of another container have not", function()
+  case("law_4: the leases of another boot have ended, those of another container go on", function()
     local open = private "septet.jobs.sqlite".open
     make("a", "b")
     local boot = open({ path = path, shown = path }, { owner = "boot" })
