@@ -219,6 +219,21 @@ describe("a queue on Redis", function()
     equal(server:command("KEYS", "*"), { "septet:{q}:meta" })
   end)
 
+  it("refuses data and results that are too large to be taken", function()
+    local server <close> = redis.start(KEPT)
+    local d = open(server:url "q", { max_text = 1000 })
+    local text = '"' .. ("x"):rep(999) .. '"'
+    fails("data", d.put, d, { { key = "k", data = text } })
+    equal((d:put { { key = "k", data = text:sub(2) } }), 1)
+    take(d, 1, "t")
+    fails("data", finish, d, "k", "t", text)
+    fails("data", d.finish, d, { { key = "k", token = "t", how = "dropped",
+      puts = { { key = "l", data = text } } } })
+    equal(finish(d, "k", "t"), true)
+    equal(d:stats().done, 1)
+    d:close()
+  end)
+
   it("check finds a job that is not where its record says", function()
     local server <close> = redis.start(KEPT)
     local d = open(server:url "q")

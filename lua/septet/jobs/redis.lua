@@ -13,6 +13,7 @@ local FORMAT = "1"
 local STEP = 500           -- rows of a script
 local BEAT = 1             -- seconds between two heart-beats
 local DEAD_AFTER = 5       -- seconds of silence
+local MAX_TEXT = 128 << 20 -- bytes of a job's data, or of its result
 local CLOSE_PATIENCE = 2 -- seconds
 
 ---@class septet.jobs.Redis
@@ -31,6 +32,17 @@ local function begin(self, name, again)
   local clock = self.clock
   local wall, steady = clock and seconds(clock.wall()), clock and seconds(clock.steady())
   return { name, self.id, wall or "", steady or "", self.owner, again and "1" or "" }
+end
+
+-- Raises JobsError for a text that could be put, but is too large for the reply of a take.
+local function check_text(self, key, text, what)
+  if not text or #text <= self.max_text then return end
+  failure.raise("data", self.link.place.shown, ("the %s of the job '%s' has %d bytes, and at most " ..
+    "%d are possible"):format(what, key, #text, self.max_text))
+end
+
+local function check_jobs(self, jobs)
+  for _, job in ipairs(jobs) do check_text(self, job.key, job.data, "data") end
 end
 
 local function add_job(list, job)
@@ -62,6 +74,7 @@ end
 function Driver:put(jobs)
   local mark, n, new = token(self), 0, {}
   if #jobs == 0 then return 0, new end
+  check_jobs(self, jobs)
   local function make(again, number)
     local first, last = (number - 1) * STEP + 1, math.min(number * STEP, #jobs)
     local step = begin(self, "put", again)
@@ -197,6 +210,10 @@ end
 --- Ends jobs. Returns for each if its lease held, and how many of the jobs that it put were new.
 ---@async
 function Driver:finish(ends)
+  for _, ending in ipairs(ends) do
+    check_text(self, ending.key, ending.result, "result")
+    check_jobs(self, ending.puts or {})
+  end
   local answers, new = over(self, "finish", ends, {}, add_end), {}
   for i, answer in ipairs(answers) do
     answers[i], new[i] = answer > 0, math.max(answer - 1, 0)
@@ -277,7 +294,8 @@ function redis.open(place, options)
   local key = ("septet:{%s}:meta"):format(place.queue)
   local self = setmetatable({ owner = options.owner, short = hash.random(8, "hex"), tokens = 0,
     held = {}, beaten = 0, clock = options.clock, alive = options.alive,
-    dead_after = options.dead_after or DEAD_AFTER, link = link.new(place, key, options) }, Driver)
+    dead_after = options.dead_after or DEAD_AFTER, max_text = options.max_text or MAX_TEXT,
+    link = link.new(place, key, options) }, Driver)
   self.link:open()
   local ok, err = core.try(function()
     local fields = info(self)
