@@ -107,7 +107,7 @@ local function get(address, old)
   local response = session:stream("GET", address, { redirects = false, max_body = options.max_size,
     headers = { ["If-None-Match"] = old.etag, ["If-Modified-Since"] = old.modified } })
   if response.status ~= 429 and response.status < 500 then return response end
-  local pause = tonumber(response.headers["retry-after"]) or response.status == 429 and 5 or 0
+  local pause = response.retry_after or response.status == 429 and 5 or 0
   sites:postpone(address, math.min(pause, 300))
   error("status " .. response.status, 0)
 end

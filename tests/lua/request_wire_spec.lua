@@ -282,6 +282,18 @@ describe("a Retry-After", function()
     equal(next(waits, next(waits)) ~= nil, true)
   end)
 
+  it("a response has the seconds of its own", function()
+    local function of(value)
+      local server <close> = require "septet.testing".serve(function()
+        return { status = 429, headers = { ["Retry-After"] = value } }
+      end)
+      return http.get(server.url).retry_after
+    end
+    equal({ of "7", of { "1", "30" }, of "soon", of(nil) }, { 7, 30 })
+    local seconds = of(os.date("!%a, %d %b %Y %H:%M:%S GMT", os.time() + 100))
+    equal(seconds > 0 and seconds <= 100, true)
+  end)
+
   it("H-18: a Retry-After is a wait by the server's clock", function()
     for i, value in ipairs { "0.2", "0,%201" } do
       local session <close> = http.session { retries = { attempts = 2, backoff = 0 } }

@@ -25,6 +25,7 @@ response.parse_headers = response_headers.parse
 ---@field method string of the last attempt
 ---@field version string "1.0", "1.1" or "2"
 ---@field times table<string, number> seconds by phase: queue dns tcp tls send wait receive total
+---@field retry_after number|nil seconds that its Retry-After asks for; nil if it has none
 ---@field reused boolean true if its connection was open already
 ---@field insecure boolean true if it came over TLS and the certificate was not checked
 ---@field peer {address: string, port: integer}|nil the server or a proxy; nil on a unix socket
@@ -49,6 +50,9 @@ local lazy = {
   end,
   history = function() return {} end,
   ok = function(self) return self.status < 400 end,
+  retry_after = function(self)
+    return require "septet.http.retry".after(self.headers:all "retry-after")
+  end,
 }
 
 -- Fields that may be absent without being an error, and internal ones.
