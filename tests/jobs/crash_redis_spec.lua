@@ -1,0 +1,26 @@
+-- SPDX-License-Identifier: MIT
+-- Processes that work on a Redis server, and are killed at random, as it is.
+local sync, task = require "septet.sync", require "septet.task"
+local crashes, redis = require "crashes", require "redis"
+
+local SERVER_EVERY = 2 -- seconds
+
+it("law_4_at_least_once: four processes and their Redis server are killed again and again", function()
+  local server <close> = redis.start { appendonly = "yes", appendfsync = "always" }
+  local crash <close> = crashes.new(server:url "crash", crashes.JOBS)
+  local over, deaths = sync.event(), 0
+  local killer = task.spawn(function()
+    task.move_on_after(SERVER_EVERY / 4, over.wait, over)
+    while not over:is_set() do
+      server:kill()
+      server:restart()
+      deaths = deaths + 1
+      task.move_on_after(SERVER_EVERY, over.wait, over)
+    end
+  end)
+  crash:torment()
+  over:set()
+  killer:await()
+  equal(deaths > 0, true)
+  crash:check()
+end)
