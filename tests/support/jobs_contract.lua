@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --- What a queue expects of each engine: `require "jobs_contract" (engine)` adds its specs.
+local task = require "septet.task"
 local engines = require "jobs_engines"
 
 local LEASE = { lease = 60, attempts = 5 }
@@ -336,7 +337,7 @@ function specs.take(open)
     equal(taken(d, 2, { token = its_token }), { "b" })
   end)
 
-  it("law_11_two: two drivers on one place share the jobs", function()
+  it("two drivers on one place share the jobs", function()
     local place <close> = open()
     local one, two = place:driver(), place:driver()
     put(one, "a", "b", "c")
@@ -830,9 +831,84 @@ function specs.hand(open)
   end)
 end
 
+function specs.together(open)
+  it("law_1_put: of tasks that put a key at the same time, one finds it new", function()
+    local place <close> = open()
+    local drivers, sum = { place:driver(), place:driver() }, 0
+    task.group(function(g)
+      for i = 1, 20 do
+        g:spawn(function()
+          local list = {}
+          for k = 1, 30 do list[k] = { key = "k" .. (k + i) % 30 } end
+          local new = drivers[i % 2 + 1]:put(list)
+          sum = sum + new
+        end)
+      end
+    end)
+    equal({ sum, counts_of(drivers[1]) }, { 30, { pending = 30 } })
+  end)
+
+  it("law_3_fencing: tasks that take at the same time never get the same job", function()
+    local place <close> = open()
+    local drivers, seen, n = { place:driver(), place:driver() }, {}, 0
+    local list = {}
+    for i = 1, 150 do list[i] = { key = "k" .. i, group = "g" .. i % 3 } end
+    drivers[1]:put(list)
+    task.group(function(g)
+      for i = 1, 12 do
+        g:spawn(function()
+          local d = drivers[i % 2 + 1]
+          while true do
+            local got, its_token = take(d, 3, { limit = 100 })
+            if #got == 0 then return end
+            local ends = {}
+            for k, job in ipairs(got) do
+              equal(seen[job.key], nil, job.key)
+              seen[job.key], n = true, n + 1
+              ends[k] = { key = job.key, token = its_token, how = "done", result = "1" }
+            end
+            local answers = task.gather { function() return d:finish(ends) end,
+              function() return d:finish(ends) end }
+            for k in ipairs(got) do equal({ answers[1][k], answers[2][k] }, { true, true }) end
+          end
+        end)
+      end
+    end)
+    equal({ n, #all(drivers[2], "results", 40), counts_of(drivers[1]) },
+      { 150, 150, { done = 150 } })
+  end)
+
+  it("law_10_asked_again: what a cancelled task took, or ended, is asked for again", function()
+    local place <close> = open()
+    local d = place:driver()
+    for i = 1, many(40) do
+      local a, b = "a" .. i, "b" .. i
+      put(d, a, b)
+      local its_token = token()
+      local options = { lease = 60, attempts = 5, token = its_token }
+      local ends = { { key = a, token = its_token, how = "done", result = "1" },
+        { key = b, token = its_token, how = "dead", error = "x" } }
+      local function cut_short(fn, ...)
+        local t = task.spawn(fn, ...)
+        for _ = 1, i % 6 do task.checkpoint() end
+        if i % 7 == 0 then task.sleep(0.001) end
+        t:cancel()
+        task.wait { t }
+      end
+      cut_short(d.take, d, 2, options)
+      equal(keys_of((d:take(2, options))), { a, b })
+      cut_short(d.finish, d, ends)
+      equal(d:finish(ends), { true, true })
+    end
+    equal(counts_of(d), { done = many(40), dead = many(40) })
+    equal(#all(d, "results"), many(40))
+  end)
+end
+
 return function(engine)
   local function open() return engines.place(engine) end
-  for _, name in ipairs { "put", "order", "take", "lease", "finish", "group", "look", "hand" } do
+  for _, name in ipairs { "put", "order", "take", "lease", "finish", "group", "look", "hand",
+    "together" } do
     describe(("an engine (%s)"):format(engine), function() specs[name](open) end)
   end
 end

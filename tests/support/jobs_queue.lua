@@ -290,7 +290,7 @@ function specs.hand(open)
 end
 
 function specs.close(open)
-  it("law_11_two: two queues opened on one place share the jobs and the results", function()
+  it("two queues opened on one place share the jobs and the results", function()
     local place <close> = open()
     local one <close> = place:queue()
     local two <close> = place:queue()
