@@ -14,8 +14,15 @@ local new_job, driver_of, now = job.new, queue.driver, core.now
 
 local ENDS = 4 -- ends in flight, and jobs at work, for each worker
 local FIRST_POLL, LAST_POLL = 0.01, 0.25 -- seconds
+local GATHER = 0.003 -- seconds from one call to the next, if that one has little to do
 
 loops.FIRST_POLL = FIRST_POLL
+
+-- Waits for a signal, or for so many seconds.
+local function receive(signal, seconds)
+  local ok, err, traceback = try(signal.recv, signal, seconds or nil)
+  if not ok and not is(err, "Timeout") then raise(err, traceback) end
+end
 
 -- Waits until the run is woken, or for so many seconds.
 local function wait(self, seconds)
@@ -24,9 +31,8 @@ local function wait(self, seconds)
     return
   end
   self.idle = true
-  local ok, err, traceback = try(self.signal.recv, self.signal, seconds)
+  receive(self.signal, seconds)
   self.idle, self.woken = false, false
-  if not ok and not is(err, "Timeout") then raise(err, traceback) end
 end
 
 -- Returns the seconds to wait before the engine is asked again, or nil. Another process may put
@@ -39,6 +45,13 @@ local function pause(self, due)
     poll = due and 1 -- the wall clock may be set
   end
   return due and math.max(math.min(due, poll), 0.001) or poll
+end
+
+-- Returns the seconds for which a call waits for more to do, or nil. While there are jobs enough, a
+-- call that moves few of them is a commit too many.
+local function gathers(self, before)
+  local rest = self.more and self.shared and not self.stopping and before + GATHER - now()
+  return rest and rest > 0 and rest or nil
 end
 
 -- Renews the leases of all jobs that the run holds.
@@ -64,18 +77,20 @@ end
 function loops.take(self)
   while not self.stopping and not self.is_cut do
     local n = math.min(self.workers - self.busy, ENDS * self.workers - #self.held)
-    if n <= 0 then
-      self.full = true
-      wait(self)
-      self.full = false
+    local rest = n > 0 and n < self.enough and gathers(self, self.took_at)
+    if n <= 0 or rest then
+      self.wakes_at = self.workers - (rest and self.enough or 1)
+      wait(self, rest)
+      self.wakes_at = -1
     else
       -- After a long computation, the leases of the others must not end here.
       if #self.held > 0 and now() - self.renewed > self.lease / 2 then renew(self) end
-      self.calls = self.calls + 1
+      self.calls, self.took_at = self.calls + 1, now()
       self.token, self.asked, self.woken = self.name .. self.calls, n, false
       local list, state = take(self)
       if self.stopping or self.is_cut then return end
       self:start_all(list)
+      self.more = #list == n
       if #list > 0 then
         self.poll = FIRST_POLL
       elseif not state.open and #self.held == 0 and not self.forever then
@@ -103,11 +118,13 @@ end
 function loops.write(self)
   while true do
     local batch = self.ends
-    if #batch == 0 then
-      self.writer_idle = true
-      self.writer:recv()
+    local rest = #batch > 0 and #batch < self.enough and gathers(self, self.wrote_at)
+    if #batch == 0 or rest then
+      self.writes_at = rest and self.enough or 1
+      receive(self.writer, rest)
+      self.writes_at = math.huge
     else
-      self.ends, self.writing = {}, batch
+      self.ends, self.writing, self.wrote_at = {}, batch, now()
       settle(self, batch, driver_of(self.queue):finish(batch))
       self.writing = nil
       self.bell:ring()

@@ -77,8 +77,8 @@ function Run:hand_in(ended, how)
   ended.how, ended.ran = how, ended.began and now() - ended.began or 0
   if how ~= "done" and how ~= "dropped" then ended.puts = nil end
   self.ends[#self.ends + 1] = ended
-  if self.writer_idle then
-    self.writer_idle = false
+  if #self.ends >= self.writes_at then
+    self.writes_at = math.huge
     self.writer:try_send(true)
   end
 end
@@ -145,7 +145,7 @@ local function work(self, at_work)
   end
   at_work.task = nil
   self.busy = self.busy - 1
-  if self.full then self:wake() end
+  if self.busy <= self.wakes_at then self:wake() end
 end
 
 local function start(self, taken)
