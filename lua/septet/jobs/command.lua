@@ -106,7 +106,9 @@ local function check_words(verb, words, options)
     return bad_usage(options.all and "'retry' takes keys or '--all', not both"
       or "'retry' needs a key, or '--all'")
   end
-  if options.json and options.text then return bad_usage "'--json' and '--text' exclude each other" end
+  if options.json and options.text then
+    return bad_usage "'--json' and '--text' exclude each other"
+  end
   if verb == "forget" and not seconds_of(words[1]) then
     return bad_usage("an age as 90s, 15m, 12h or 7d is expected, not '%s'", words[1])
   end
