@@ -138,9 +138,10 @@ static struct spt_sqlite_request *wait_for_group(struct spt_sqlite *db, struct s
     pthread_mutex_lock(&db->shared.lock);
     while (spt_list_is_empty(&db->shared.queued))
         pthread_cond_wait(&db->shared.wanted, &db->shared.lock);
+    struct spt_sqlite_request *first = first_of(&db->shared.queued);
     take_group(db, group, &changes);
     pthread_mutex_unlock(&db->shared.lock);
-    return first_of(group);
+    return first;
 }
 
 static void *run_thread(void *ud)

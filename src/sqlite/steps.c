@@ -340,7 +340,8 @@ static int run_each(struct run *run, uint32_t id, struct rows *all)
     }
     run->at = inner.to;
     run->kept = 0;
-    memcpy(changed->data + own_at, &all->changed, rc == SQLITE_OK ? sizeof all->changed : 0);
+    if (rc == SQLITE_OK)
+        memcpy(changed->data + own_at, &all->changed, sizeof all->changed);
     return rc;
 }
 
