@@ -37,8 +37,8 @@ end
 -- Raises JobsError for a text that could be put, but is too large for the reply of a take.
 local function check_text(self, key, text, what)
   if not text or #text <= self.max_text then return end
-  failure.raise("data", self.link.place.shown, ("the %s of the job '%s' has %d bytes, and at most " ..
-    "%d are possible"):format(what, key, #text, self.max_text))
+  failure.raise("data", self.link.place.shown, ("the %s of the job '%s' has %d bytes, and at " ..
+    "most %d are possible"):format(what, key, #text, self.max_text))
 end
 
 local function check_jobs(self, jobs)
