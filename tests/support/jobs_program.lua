@@ -407,7 +407,7 @@ end
 --- others are many times slower, and a few hundred are enough to find what only they can see.
 ---@param engine string
 function program.specs(engine)
-  local seeds = many(tonumber(os.getenv "SPEC_SEEDS" or "300"))
+  local seeds = many(tonumber(os.getenv "SPEC_SEEDS" or "200"))
   for first = 1, seeds, CHUNK do
     local last = math.min(first + CHUNK - 1, seeds)
     it(("answers as the model does to programs %d to %d"):format(first, last), function()
