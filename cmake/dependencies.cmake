@@ -15,8 +15,9 @@ set(SEPTET_GUMBO_NEEDS "gumbo>=0.10.1")
 set(SEPTET_SQLITE_NEEDS "sqlite3>=3.40")
 set(SEPTET_HIREDIS_NEEDS "hiredis>=0.14")
 
-# septet_keep_options(NAME): empties the options that a target of pkg-config hands to the programs
-# of an embedder, who includes the header of Lua and of no other library.
+# septet_keep_options(NAME): empties the options that pkg-config names besides folders, but for Lua,
+# whose header the embedder includes. hiredis names _FILE_OFFSET_BITS, which its headers do not read
+# and which renames the functions of the C library in what includes them.
 function(septet_keep_options name)
   if(NOT name STREQUAL "LUA" AND TARGET PkgConfig::SEPTET_${name})
     set_target_properties(PkgConfig::SEPTET_${name} PROPERTIES
