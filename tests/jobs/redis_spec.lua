@@ -107,7 +107,7 @@ describe("opening a queue on Redis", function()
     local server <close> = redis.start(KEPT)
     local way <close> = proxy.start(server.folder .. "/p", server.path)
     way.edit = function(direction, bytes)
-      return direction == "down" and bytes:gsub("redis_version:7", "redis_version:6") or bytes
+      return direction == "down" and bytes:gsub("redis_version:%d", "redis_version:6") or bytes
     end
     local err = fails("open", open, ("unix://%s?queue=q"):format(way.path))
     equal(tostring(err):find("7.0 or later", 1, true) ~= nil, true)
@@ -197,7 +197,8 @@ describe("a queue on Redis", function()
   end)
 
   it("law_12_cluster: all keys of a queue have its hash tag, and a cluster takes them", function()
-    local server <close> = redis.start { ["cluster-enabled"] = "yes", appendonly = "yes" }
+    local server <close> = redis.start { ["cluster-enabled"] = "yes", appendonly = "yes",
+      ["cluster-port"] = redis.free_port() }
     server:command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
     for _ = 1, 1000 do
       if server:command("CLUSTER", "INFO"):find "cluster_state:ok" then break end

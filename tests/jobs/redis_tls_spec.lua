@@ -3,7 +3,6 @@
 -- peers: tls faulty
 local children = require "children"
 local command = require "command"
-local net = require "septet.net"
 local process = require "septet.process"
 local queues = require "redis_queues"
 local redis = require "redis"
@@ -28,9 +27,7 @@ if not ok then print(err.code, err.reason or err) end
 
 -- Starts a server with the certificate of a name. Returns it and its port.
 local function start(name)
-  local probe = net.listen()
-  local port = probe.port
-  probe:close()
+  local port = redis.free_port()
   return redis.start { ["tls-port"] = port, ["tls-cert-file"] = ("%s/%s.crt"):format(DIR, name),
     ["tls-key-file"] = ("%s/%s.key"):format(DIR, name), ["tls-auth-clients"] = "no",
     ["tls-ca-cert-file"] = DIR .. "/ca.pem", appendonly = "yes" }, port
@@ -65,13 +62,14 @@ describe("a queue on Redis by TLS", function()
   end)
 
   children.it("fault_tls: a server without TLS, and one that wants it", function()
-    local probe = net.listen()
-    local port = probe.port
-    probe:close()
+    local port = redis.free_port()
     local _ <close> = redis.start { port = port, appendonly = "yes" }
-    queues.fails("timeout", queues.open, ("rediss://localhost:%d/"):format(port), { silence = 0.3 })
+    local url = ("rediss://localhost:%d/"):format(port)
+    local ok, err = pcall(queues.open, url, { silence = 0.3 })
+    -- a server waits for the end of a line, which may be among the random bytes of the handshake
+    equal({ ok, ({ timeout = "refused", tls = "refused" })[err.code] }, { false, "refused" })
     local _ <close>, secure_port = start "server"
-    local ok, err = pcall(queues.open, ("redis://localhost:%d/"):format(secure_port))
+    ok, err = pcall(queues.open, ("redis://localhost:%d/"):format(secure_port))
     equal({ ok, err.kind }, { false, "JobsError" })
   end)
 end)

@@ -4,6 +4,7 @@
 local redis = {}
 
 local fs = require "septet.fs"
+local net = require "septet.net"
 local process = require "septet.process"
 
 local core = debug.getregistry()["septet.core"]
@@ -16,8 +17,8 @@ Server.__index = Server
 
 local function command_line(self)
   -- the server ends with this process, however that ends
-  local line = { "setpriv", "--pdeathsig", "KILL", "redis-server", "--port", "0", "--unixsocket",
-    self.path, "--dir", self.folder, "--save", "", "--loglevel", "notice" }
+  local line = { "setpriv", "--pdeathsig", "KILL", "redis-server", "--port", "0", "--bind", "127.0.0.1",
+    "--unixsocket", self.path, "--dir", self.folder, "--save", "", "--loglevel", "notice" }
   for name, value in pairs(self.options) do
     line[#line + 1], line[#line + 2] = "--" .. name, tostring(value)
   end
@@ -37,6 +38,12 @@ local function start(self)
       text:find("Ready to accept connections", 1, true) then return self end
   end
   error("redis-server did not start:\n" .. table.concat(said, "\n"))
+end
+
+--- Returns a port that nothing listens on.
+function redis.free_port()
+  local probe <close> = net.listen()
+  return probe.port
 end
 
 --- Starts a server. `options` are those of its configuration; without `port` it has a unix socket
