@@ -83,7 +83,9 @@ enum spt_left { SPT_LEFT_WAIT, SPT_LEFT_YIELD, SPT_LEFT_END };
  *   DROPPED  it ended without a result
  *   RETRY    it failed, and will be tried again; DEAD: for the last time
  *   BACK     it was given back, and the attempt does not count
- *   LOST     another has its lease */
+ *   LOST     another has its lease
+ *   RECOVERED  a take has found that its worker is gone, and it will be tried again; BURIED: for
+ *              the last time */
 #define SPT_JOB_STEP_MAP(XX)                                                                       \
     XX(PUT, "put")                                                                                 \
     XX(TAKEN, "taken")                                                                             \
@@ -92,7 +94,9 @@ enum spt_left { SPT_LEFT_WAIT, SPT_LEFT_YIELD, SPT_LEFT_END };
     XX(RETRY, "retry")                                                                             \
     XX(DEAD, "dead")                                                                               \
     XX(BACK, "back")                                                                               \
-    XX(LOST, "lost")
+    XX(LOST, "lost")                                                                               \
+    XX(RECOVERED, "recovered")                                                                     \
+    XX(BURIED, "buried")
 
 enum spt_job_step {
 #define XX(name, word) SPT_JOB_##name,

@@ -192,8 +192,8 @@ class Report(unittest.TestCase):
         self.open("panels")
         half, two = f"250{THIN}ms", f"2.00{THIN}s"
         self.assertEqual(self.cells("jobs"), [
-            ["crawl.db", "0", "0", "3", "2", "0", "1", "1", "0", "0", two, half, half],
-            ["other", "2", "1", "0", "0", "0", "0", "0", "0", "0", "", "", ""]])
+            ["crawl.db", "0", "0", "3", "2", "0", "1", "1", "0", "0", "0", two, half, half],
+            ["other", "2", "1", "0", "0", "0", "0", "0", "0", "0", "0", "", "", ""]])
         self.open("large")
         self.assertTrue(self.run_js("document.getElementById('jobs-section').hidden"))
 

@@ -26,6 +26,8 @@ local function steps()
   for _, how in ipairs { "done", "dropped", "retry", "dead", "back", "lost" } do
     seen.ended("crawl.db", how, "https://a.test/", 2, 0.25)
   end
+  seen.lost("crawl.db", { { key = "https://a.test/", attempt = 2, died = false },
+    { key = "https://b.test/", attempt = 5, died = true } })
 end
 
 describe("jobs in the trace", function()
@@ -36,11 +38,13 @@ describe("jobs in the trace", function()
       words[i] = e.step
       equal(e.queue, "crawl.db")
     end
-    equal(table.concat(words, " "), "put put taken done dropped retry dead back lost")
+    equal(table.concat(words, " "),
+      "put put taken done dropped retry dead back lost recovered buried")
     equal({ events[1].new, events[1].count, events[1].key }, { 7, 30, nil })
     equal({ events[2].new, events[2].count, events[2].key }, { 1, 1, "https://a.test/" })
     equal({ events[3].attempt, events[3].seconds }, { 2, 3.5 })
     equal({ events[4].attempt, events[4].seconds, events[4].key }, { 2, 0.25, "https://a.test/" })
+    equal({ events[11].attempt, events[11].seconds, events[11].key }, { 5, 0.0, "https://b.test/" })
   end)
 
   it("the lowest level has no keys", function()
@@ -90,10 +94,12 @@ retry  crawl.db  https://a.test/  attempt 2, ran for 250.0 ms
 dead   crawl.db  https://a.test/  attempt 2, ran for 250.0 ms
 back   crawl.db  https://a.test/  attempt 2, ran for 250.0 ms
 lost   crawl.db  https://a.test/  attempt 2, ran for 250.0 ms
+recovered crawl.db  https://a.test/  attempt 2, its worker was lost
+buried crawl.db  https://b.test/  attempt 5, its worker was lost
 ]])
     equal(text_of { "job" }, all)
     equal(text_of { "mark" }, "")
-    equal(select(2, text_of { "a.test" }:gsub("\n", "")), 8)
+    equal(select(2, text_of { "a.test" }:gsub("\n", "")), 9)
   end)
 
   it("law_12: the summary counts them by queue", function()
@@ -105,16 +111,16 @@ lost   crawl.db  https://a.test/  attempt 2, ran for 250.0 ms
     local shown = table.concat(text)
     equal(shown:match "  queue  [^\n]*\n[^\n]*\n", [[
   queue     put  new  taken  done  dropped  failed  dead  lost  back  ran p50
-  crawl.db   31    8      1     1        1       2     1     1     1   250 ms
+  crawl.db   31    8      1     1        1       2     2     1     1   250 ms
 ]])
-    equal(shown:find("warning: 1 job is dead, the lease of 1 job was lost, of the queue crawl.db",
+    equal(shown:find("warning: 2 jobs are dead, the lease of 1 job was lost, of the queue crawl.db",
       1, true) ~= nil, true, shown)
     local jobs = json.decode(table.concat(line)).jobs
     equal(#jobs, 1)
     local row = jobs[1]
     equal({ row.queue, row.put, row.new, row.taken, row.done, row.dropped, row.failed, row.retried,
-      row.dead, row.back, row.lost },
-      { "crawl.db", 31, 8, 1, 1, 1, 2, 1, 1, 1, 1 })
+      row.dead, row.back, row.lost, row.recovered },
+      { "crawl.db", 31, 8, 1, 1, 1, 2, 1, 2, 1, 1, 1 })
     equal({ row.waited.count, row.ran.count }, { 1, 4 })
   end)
 
@@ -132,8 +138,8 @@ lost   crawl.db  https://a.test/  attempt 2, ran for 250.0 ms
     local m = model.new()
     for _, e in ipairs(events_of(steps)) do m:add(e) end
     m:finish()
-    equal(#m.jobs, 9)
-    equal(#m.marks, 9)
+    equal(#m.jobs, 11)
+    equal(#m.marks, 11)
     equal({ m.marks[1].name, m.marks[1].value }, { "job put", 7 })
     equal({ m.marks[4].name, m.marks[4].value }, { "job done", "https://a.test/" })
   end)

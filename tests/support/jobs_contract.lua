@@ -431,6 +431,25 @@ function specs.lease(open)
     equal({ list[1].attempt, list[2].attempt, list[4].attempt }, { 2, 2, 1 })
   end)
 
+  it("law_12_seen: a take tells which jobs it brings back and which it buries", function()
+    local place <close> = open()
+    local d, other = place:driver(), place:driver()
+    put(d, "a", "b", "c", "d")
+    local list, _, info = take(d, 3)
+    equal({ #list, info.lost }, { 3, nil })
+    place.clock.steady = place.clock.steady + 60
+    list, _, info = take(other, 10, { attempts = 2 })
+    equal({ #list, info.lost }, { 4, { { key = "a", attempt = 1, died = false },
+      { key = "b", attempt = 1, died = false }, { key = "c", attempt = 1, died = false } } })
+    place:crash(other, true)
+    list, _, info = take(d, 2, { attempts = 2 })
+    equal({ keys_of(list), info.lost }, { { "d" }, { { key = "a", attempt = 2, died = true },
+      { key = "b", attempt = 2, died = true }, { key = "c", attempt = 2, died = true },
+      { key = "d", attempt = 1, died = false } } })
+    list, _, info = take(d, 2)
+    equal({ list, info.lost }, { {}, nil })
+  end)
+
   it("law_4_death: a driver that is closed gives its jobs back, and counts nothing", function()
     local place <close> = open()
     local d, other = place:driver(), place:driver()

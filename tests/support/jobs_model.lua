@@ -102,7 +102,9 @@ function Model:put(_, list)
   return n, new
 end
 
+-- Returns the jobs of which the worker was lost, or nil.
 function Model:bring_back(attempts)
+  local lost
   for _, j in ipairs(self:list("delayed", "due", "key")) do
     if j.due <= self.clock.wall then self:become_pending(j, true) end
   end
@@ -113,8 +115,11 @@ function Model:bring_back(attempts)
         self:fail(j, LOST, nil, j.attempts >= attempts)
         if j.state == "leased" then self:become_pending(j) end
       end)
+      lost = lost or {}
+      table.insert(lost, { key = j.key, attempt = j.attempts, died = j.state == "dead" })
     end
   end
+  return lost
 end
 
 function Model:pick(owner, list, n, options)
@@ -144,14 +149,15 @@ function Model:repair(n, limit)
 end
 
 function Model:take(owner, n, options)
-  local list = self:list(function(j) return j.token == options.token end, "taken")
+  local list, info = self:list(function(j) return j.token == options.token end, "taken"), {}
   if #list == 0 then
-    self:bring_back(options.attempts)
+    info.lost = self:bring_back(options.attempts)
     self:pick(owner, list, n, options)
     self:repair(n - #list, options.limit)
     self:pick(owner, list, n, options)
   end
-  local rows, info = {}, { open = false }
+  local rows = {}
+  info.open = false
   for i, j in ipairs(list) do
     rows[i] = { key = j.key, data = j.data, priority = j.priority, attempt = j.attempts + 1,
       put_at = j.put_at, group = j.group, history_n = #j.history }

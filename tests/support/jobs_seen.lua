@@ -72,6 +72,22 @@ local function all_of(engine)
     equal({ counts.put, counts.new, counts.taken, counts.lost }, { 2, 2, 2, 1 })
     equal(counts.back >= 1, true) -- a take that was in flight may get it, and give it back again
   end)
+
+  it("law_12: jobs that were found without their worker, or buried, are records", function()
+    local place <close> = engines.place(engine)
+    local q <close> = place:queue()
+    local counts = count(function()
+      q:put_many { { key = "a" }, { key = "b" } }
+      for attempt = 1, 2 do
+        local gone = place:driver()
+        equal(#gone:take(attempt, { lease = 60, attempts = 9, token = "gone" .. attempt }), attempt)
+        place:crash(gone, true)
+      end
+      q:run({ attempts = 2 }, function() end)
+    end)
+    equal({ counts.recovered, counts.buried, counts.taken, counts.done }, { 1, 1, 1, 1 })
+    equal({ counts.dead, counts.lost, counts.retry }, { nil, nil, nil })
+  end)
 end
 
 --- Describes the records of an engine.

@@ -68,6 +68,7 @@ end
 local function take(self)
   local list, state = driver_of(self.queue):take(self.asked, { lease = self.lease,
     attempts = self.attempts, limit = self.limit_per_key, token = self.token })
+  if state.lost then seen.lost(self.url, state.lost) end
   for _, taken in ipairs(list) do self:hold(new_job(taken, self, self.token)) end
   self.asked = nil
   return list, state

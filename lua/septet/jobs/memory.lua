@@ -55,7 +55,7 @@ local function lost_ones(self)
   return over
 end
 
--- Brings back the jobs that are due, and those that were lost.
+-- Brings back the jobs that are due, and those that were lost. Returns what take() says of these.
 local function bring_back(self, attempts)
   local store, wall = self.store, self.clock.wall()
   local job, due = store.delayed:first()
@@ -63,7 +63,12 @@ local function bring_back(self, attempts)
     states.make_pending(store, job)
     job, due = store.delayed:first()
   end
-  for _, lost in ipairs(lost_ones(self)) do states.lose(store, lost, wall, attempts) end
+  local lost = lost_ones(self)
+  for i, gone in ipairs(lost) do
+    states.lose(store, gone, wall, attempts)
+    lost[i] = { key = gone.key, attempt = gone.attempts, died = gone.state == "dead" }
+  end
+  return #lost > 0 and lost or nil
 end
 
 local function view(job)
@@ -109,17 +114,16 @@ local function due_in(self)
   return least < math.huge and math.max(least, 0) or nil
 end
 
---- Leases up to n jobs, and returns them and what is left: { open, due }.
----@param n integer
+--- Leases up to n jobs, and returns them and what is left: { open, due, lost }.
 ---@param options table { lease, attempts, limit, token }
 ---@return table[]
 ---@return table
 function Driver:take(n, options)
-  local store, list = self.store, {}
+  local store, list, lost = self.store, {}, nil
   if store.tokens[options.token] then
     for i, job in ipairs(store.tokens[options.token]) do list[i] = view(job) end
   else
-    bring_back(self, options.attempts)
+    lost = bring_back(self, options.attempts)
     pick(self, list, n, options)
     if #list < n and store.counts.waiting > 0 then
       repair(store, n - #list, options.limit)
@@ -128,7 +132,7 @@ function Driver:take(n, options)
   end
   local counts = store.counts
   local open = counts.pending + counts.waiting + counts.delayed + counts.leased > 0
-  return list, { open = open, due = due_in(self) }
+  return list, { open = open, due = due_in(self), lost = lost }
 end
 
 --- Puts leased jobs into their groups. One waits there if the group is full.

@@ -128,24 +128,34 @@ local function judged(self)
   return dead
 end
 
+-- Appends the jobs of a reply of which the workers were lost to a list, or to a new one.
+local function add_lost(lost, rows)
+  lost = lost or {}
+  for i = 1, #rows, 3 do
+    lost[#lost + 1] = { key = rows[i], attempt = rows[i + 1], died = rows[i + 2] == 1 }
+  end
+  return lost
+end
+
 --- Leases up to n jobs.
 ---@async
 function Driver:take(n, options)
   local dead = judged(self)
-  local reply
+  local reply, lost
   repeat
     reply = one(self, "take", tostring(n), seconds(options.lease), tostring(options.attempts),
       options.limit and tostring(options.limit) or "", options.token,
       seconds(self.dead_after), self.alive and "1" or "", table.unpack(dead))
+    if reply[4] then lost = add_lost(lost, reply[4]) end
   until reply[1] == 0
   local list = {}
-  for i = 4, #reply, 7 do
+  for i = 5, #reply, 7 do
     list[#list + 1] = { key = reply[i], data = reply[i + 1] or nil, attempt = reply[i + 2],
       priority = priority_of(reply[i + 3]), put_at = tonumber(reply[i + 4]),
       group = reply[i + 5] or nil, history_n = reply[i + 6] }
   end
   hold(self, list, options.token)
-  return list, { open = reply[2] == 1, due = tonumber(reply[3]) }
+  return list, { open = reply[2] == 1, due = tonumber(reply[3]), lost = lost }
 end
 
 -- Runs a script over a list, some rows at a time, and returns the answers of all.

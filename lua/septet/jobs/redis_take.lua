@@ -4,7 +4,8 @@
 local scripts = {}
 
 -- take(n, lease, attempts, limit, token, silence, judged, dead owners...): whether there are more
--- to bring back, whether anything is open, the seconds until something is due, and { key, data,
+-- to bring back, whether anything is open, the seconds until something is due, a list of { key,
+-- attempt, 1 if it died } of the jobs that have lost their worker, if any, and { key, data,
 -- attempt, class, put_at, group, failures } of each job. An owner is dead after `silence`, or if
 -- `judged` is "1" those are that the caller names.
 scripts.take = [==[
@@ -12,7 +13,7 @@ local STEP = 1000
 local MAX_BYTES = 8000000
 local n, lease, attempts = tonumber(arg()), tonumber(arg()), tonumber(arg())
 local limit, token, silence, judged = tonumber(arg()), arg(), tonumber(arg()), arg() == '1'
-local taken, more = {}, 0
+local taken, more, lost = {}, 0, false
 beat()
 
 local function found_again()
@@ -64,7 +65,11 @@ local function bring_back()
     local key, job = over[i], jobs[over[i]]
     unlease(key, job)
     job[A] = job[A] + 1
-    if job[A] >= attempts then
+    local died = job[A] >= attempts
+    lost = lost or {}
+    local k = #lost
+    lost[k + 1], lost[k + 2], lost[k + 3] = key, job[A], died and 1 or 0
+    if died then
       bury(key, job, 'the worker was lost', false)
     else
       note(key, job, 'the worker was lost', false)
@@ -165,7 +170,7 @@ local function due_in()
   end
   return least and num(math.max(least, 0))
 end
-local reply = {more, is_open(), due_in() or ''}
+local reply = {more, is_open(), due_in() or '', lost}
 for i = 1, #taken do
   local key = taken[i]
   local job = jobs[key]

@@ -8,7 +8,7 @@ local seen = {}
 local record = core.trace_job
 
 -- By number, as in SPT_JOB_STEP_MAP of src/core/trace.h.
-local PUT <const>, TAKEN <const> = 0, 1
+local PUT <const>, TAKEN <const>, RECOVERED <const>, BURIED <const> = 0, 1, 8, 9
 local ENDS <const> = { done = 2, dropped = 3, retry = 4, dead = 5, back = 6, lost = 7 }
 
 --- Records a put of jobs.
@@ -32,5 +32,14 @@ function seen.taken(queue, key, attempt, waited) record(TAKEN, queue, key, attem
 ---@param attempt integer
 ---@param ran number seconds
 function seen.ended(queue, how, key, attempt, ran) record(ENDS[how], queue, key, attempt, ran) end
+
+--- Records the jobs that a take has found without their workers.
+---@param queue string
+---@param lost table[] { key, attempt, died }
+function seen.lost(queue, lost)
+  for _, gone in ipairs(lost) do
+    record(gone.died and BURIED or RECOVERED, queue, gone.key, gone.attempt, 0)
+  end
+end
 
 return seen

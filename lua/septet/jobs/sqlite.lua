@@ -12,6 +12,7 @@ local RELAXED, OPTIONAL = 1, 2 -- flags of a request
 local SLICE = 1000             -- jobs that are put without a pause
 local LOST_MOST = 10000        -- leases that one take ends
 local VIEW = 8                 -- columns of a leased job
+local LOST = 6                 -- columns of one of which the worker was lost
 local CHECK_EVERY = 1          -- seconds between two looks at the owners
 
 ---@class septet.jobs.Sqlite
@@ -22,9 +23,9 @@ for name, method in pairs(hand) do Driver[name] = method end
 -- Runs the first n values of a list as statements. Returns the numbers of changed rows, and a list
 -- of values for each statement with rows.
 local function run(self, list, n, flags, program)
-  local changed, a, b, c = self.db:run(list, n, flags or 0, program)
+  local changed, a, b, c, d = self.db:run(list, n, flags or 0, program)
   if not changed then opening.raise(self.shown, a, b) end
-  return changed, a, b, c
+  return changed, a, b, c, d
 end
 
 -- Like run(), but returns them in a table.
@@ -76,6 +77,16 @@ local function add_views(jobs, rows)
   end
 end
 
+-- Returns the jobs of which the workers were lost, or nil.
+local function lost_of(rows)
+  local lost
+  for i = 1, #rows, LOST do
+    lost = lost or {}
+    lost[#lost + 1] = { key = rows[i + 4], attempt = rows[i + 5], died = rows[i + 2] == 1 }
+  end
+  return lost
+end
+
 -- Sorts jobs by priority, and leaves those of one priority in their order.
 local function sort_stably(jobs)
   for i = 2, #jobs do
@@ -87,11 +98,11 @@ local function sort_stably(jobs)
   end
 end
 
-local function view_of(self, row)
+local function view_of(self, row, lost)
   local due = row[2] and row[2] - self.clock.wall()
   local lease = row[3] and row[3] - self.clock.steady()
   local least = due and lease and math.min(due, lease) or due or lease
-  return { open = row[1] == 1, due = least and math.max(least, 0) or nil }
+  return { open = row[1] == 1, due = least and math.max(least, 0) or nil, lost = lost }
 end
 
 -- Appends the steps that end the leases of owners that have died.
@@ -138,14 +149,14 @@ function Driver:take(n, options)
     length = length + 1
     list[length] = value
   end
-  local changed, pending, waiting, row = run(self, list, length, RELAXED + OPTIONAL)
+  local changed, lost, pending, waiting, row = run(self, list, length, RELAXED + OPTIONAL)
   if changed[1] == -1 then return taken_before(self, token) end
   local jobs, woken = {}, {}
   add_views(jobs, pending)
   add_views(woken, waiting)
   sort_stably(woken)
   table.move(woken, 1, #woken, #jobs + 1, jobs)
-  return jobs, view_of(self, row)
+  return jobs, view_of(self, row, lost_of(lost))
 end
 
 --- Puts leased jobs into their groups. One waits there if the group is full.

@@ -21,7 +21,8 @@ local UNKNOWN = "?"
 local left = { [0] = "wait", "yield", "end" }
 local outcomes = { [4] = "ok", [5] = "error", [6] = "cancelled" }
 local phases = { [0] = "admitted", "dns", "connect", "tls", "send", "wait", "receive" }
-local steps = { [0] = "put", "taken", "done", "dropped", "retry", "dead", "back", "lost" }
+local steps = { [0] = "put", "taken", "done", "dropped", "retry", "dead", "back", "lost",
+  "recovered", "buried" }
 
 -- Returns "file:line" for a packed place, or nil for none. `strings` are those of a block, by their
 -- numbers; its field `places` keeps what this function has returned.

@@ -4,7 +4,8 @@
 --
 -- A row: name (of the queue); put: jobs given to it, new: those that were new; taken; done, dropped
 -- (without a result), failed, of these retried and dead; back: given back; lost: those of which
--- another had the lease; waited, ran: histograms of seconds in the queue, and of runs that ended
+-- another had the lease; recovered: those without their worker, unless that was the last attempt,
+-- which counts as dead; waited, ran: histograms of seconds in the queue, and of runs that ended
 local histogram = require "septet.stats.histogram"
 
 local job_steps = {}
@@ -17,7 +18,7 @@ local function row_of(rows, name)
   local row = rows[name]
   if row then return row end
   row = { name = name, put = 0, new = 0, taken = 0, done = 0, dropped = 0, failed = 0, retried = 0,
-    dead = 0, back = 0, lost = 0, waited = histogram.new(), ran = histogram.new() }
+    dead = 0, back = 0, lost = 0, recovered = 0, waited = histogram.new(), ran = histogram.new() }
   rows[name] = row
   rows[#rows + 1] = row
   return row
@@ -57,6 +58,10 @@ end
 function steps.back(row) row.back = row.back + 1 end
 
 function steps.lost(row) row.lost = row.lost + 1 end
+
+function steps.recovered(row) row.recovered = row.recovered + 1 end
+
+function steps.buried(row) row.dead = row.dead + 1 end
 
 --- Counts the event of a step in the row of its queue.
 ---@param rows table by name and by order of first use

@@ -107,6 +107,9 @@ function words.job(e)
   if e.step == "put" then
     return "put", ("%s  %d new of %d"):format(subject, e.new or 0, e.count or 0)
   end
+  if e.step == "recovered" or e.step == "buried" then
+    return e.step, ("%s  attempt %d, its worker was lost"):format(subject, e.attempt or 0)
+  end
   return e.step or "?", ("%s  attempt %d, %s %s ms"):format(subject, e.attempt or 0,
     e.step == "taken" and "queued for" or "ran for", ms(e.seconds))
 end

@@ -115,8 +115,8 @@ end
 local function json_jobs(row)
   return { "queue", row.name, "put", row.put, "new", row.new, "taken", row.taken, "done", row.done,
     "dropped", row.dropped, "failed", row.failed, "retried", row.retried, "dead", row.dead,
-    "back", row.back, "lost", row.lost, "waited", json_latency(row.waited),
-    "ran", json_latency(row.ran) }
+    "back", row.back, "lost", row.lost, "recovered", row.recovered,
+    "waited", json_latency(row.waited), "ran", json_latency(row.ran) }
 end
 
 local function json_finding(finding)

@@ -145,6 +145,7 @@ local job_columns = {
   { "dead", function(q) return words.count(q.dead) end, needed = true },
   { "lost", function(q) return words.count(q.lost) end, needed = true },
   { "back", function(q) return words.count(q.back) end },
+  { "recovered", function(q) return words.count(q.recovered) end },
   { "queued p50", function(q) return p50_of(q.waited) end },
   { "ran p50", function(q) return p50_of(q.ran) end, needed = true },
 }

@@ -75,9 +75,9 @@ statements.wake_each = inner "wake"
 statements.count_woken_each = inner "count_woken"
 
 -- ?1 number, ?2 steady, ?3 attempts. Keeps id, group, 1 if it dies, 1 if it comes back.
-statements.lost = { "each reads", 3, [[
-SELECT id, grp, CASE WHEN attempts + 1 >= ?3 THEN 1 END, CASE WHEN attempts + 1 < ?3 THEN 1 END
-FROM jobs WHERE state = 3 AND lease <= ?2 ORDER BY turn LIMIT ?1]] }
+statements.lost = { "each rows reads", 3, [[
+SELECT id, grp, CASE WHEN attempts + 1 >= ?3 THEN 1 END, CASE WHEN attempts + 1 < ?3 THEN 1 END,
+  key, attempts + 1 FROM jobs WHERE state = 3 AND lease <= ?2 ORDER BY turn LIMIT ?1]] }
 -- ?1 wall
 statements.lose = { "inner uses", 1, ([[
 UPDATE jobs SET attempts = attempts + 1, lease = NULL, token = NULL, owner = NULL, history = %s,

@@ -131,7 +131,8 @@ function fillJobs() {
     : time(row[key])) });
   fillTable($("jobs"), "What this process did with jobs of queues.", [
     { name: "queue", left: true, of: (row) => row.name },
-    ...["put", "new", "taken", "done", "dropped", "failed", "dead", "back", "lost"].map(number),
+    ...["put", "new", "taken", "done", "dropped", "failed", "dead", "back", "lost",
+      "recovered"].map(number),
     duration("queued p50", "waited"), duration("ran p50", "p50"), duration("ran p99", "p99"),
   ], stats.jobs);
 }

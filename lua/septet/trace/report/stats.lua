@@ -227,8 +227,8 @@ local function jobs_of(m)
     if i > HOSTS then break end
     queues[i] = { name = row.name, put = row.put, new = row.new, taken = row.taken, done = row.done,
       dropped = row.dropped, failed = row.failed, dead = row.dead, back = row.back,
-      lost = row.lost, waited = share_of(row.waited, 50), p50 = share_of(row.ran, 50),
-      p99 = share_of(row.ran, 99) }
+      lost = row.lost, recovered = row.recovered, waited = share_of(row.waited, 50),
+      p50 = share_of(row.ran, 50), p99 = share_of(row.ran, 99) }
   end
   return queues
 end
