@@ -7,16 +7,15 @@
 #include <lua.h>
 
 #include "net/address.h"
-#include "net/dial.h"
 #include "net/listener.h"
+#include "op/dial_wait.h"
 #include "op/stream_handle.h"
 
 #define SPT_CONNECTION_META "septet.net.connection"
 
 struct spt_connection {
     struct spt_stream_handle handle;
-    struct spt_dial *dial;           /* owned; NULL unless it is being made by net_connect() */
-    struct spt_dial_failure failure; /* why that failed */
+    struct spt_dialled dialled;
     struct spt_accepted accepted;    /* counts it among the connections of a server */
     char peer[SPT_ADDRESS_TEXT_SIZE];
     char local_address[SPT_ADDRESS_TEXT_SIZE];

@@ -10,13 +10,11 @@
 #include "core/error.h"
 #include "core/op.h"
 #include "core/sched.h"
-#include "core/task.h"
 #include "dns/resolvers.h"
 #include "http/driver.h"
 #include "http/hostname.h"
-#include "http/permit.h"
 #include "loop/stream.h"
-#include "net/dial.h"
+#include "op/dial_wait.h"
 #include "op/env.h"
 #include "op/gate.h"
 #include "op/openers.h"
@@ -28,72 +26,22 @@ enum { HOST = 1, PORT, PATH, TIMEOUT, SILENCE, REPLY_MAX, SECURE, NAME, HANDLE }
 
 #define REQUEST_MAX ((size_t)1 << 30)
 
-struct connect_op {
-    septet_op op;
-    struct spt_env *env;
-    struct spt_redis_handle *handle; /* kept alive by the stack, as all texts */
-    struct spt_resolver *resolver;   /* NULL for a path */
-    const char *host, *path;         /* one of them is NULL */
-    uint64_t timeout_ns;
-    int port;
-};
-_Static_assert(sizeof(struct connect_op) <= SPT_SLOT_SIZE,
-               "it needs no memory of Lua's to wait in");
-
 /* --- the operation --- */
 
-static void take_result(struct connect_op *connect)
+static struct spt_redis_handle *handle_of(const struct spt_dial_wait *wait)
 {
-    struct spt_redis_handle *handle = connect->handle;
-    struct spt_stream *stream = spt_dial_take(handle->dial);
-    int status = SEPTET_OK;
-    handle->failure = *spt_dial_failure(handle->dial);
-    if (stream) {
-        handle->redis = spt_redis_new(connect->env->loop, &spt_op_sched(&connect->op)->tree.timers,
-                                      stream, &handle->limits);
-        status = handle->redis ? SEPTET_OK : SEPTET_ENOMEM;
-        if (handle->redis)
-            spt_env_add(connect->env, &handle->resource);
-        if (handle->redis && handle->secure)
-            status = spt_redis_secure(handle->redis, connect->host);
-    }
-    spt_dial_free(handle->dial);
-    handle->dial = NULL;
-    septet_op_done(&connect->op, status);
+    return SPT_OF(wait->dialled, struct spt_redis_handle, dialled);
 }
 
-static void on_done(void *ud)
+static int take_stream(struct spt_dial_wait *wait, struct spt_stream *stream)
 {
-    take_result(ud);
-}
-
-static int connect_start(septet_op *op)
-{
-    struct connect_op *connect = (struct connect_op *)op;
-    struct spt_sched *s = spt_op_sched(op);
-    struct spt_redis_handle *handle = connect->handle;
-    const struct spt_dial_config config = {
-        .loop = connect->env->loop,
-        .timers = &s->tree.timers,
-        .resolver = connect->resolver,
-        .permit = spt_driver_permit(connect->env->driver),
-        .host = connect->host,
-        .port = connect->port,
-        .path = connect->path,
-        .deadline_ns = spt_timer_instant(spt_sched_clock(s), connect->timeout_ns)};
-    handle->dial = spt_dial_new(&config);
-    if (!handle->dial)
+    struct spt_redis_handle *handle = handle_of(wait);
+    handle->redis = spt_redis_new(wait->env->loop, &spt_op_sched(&wait->op)->tree.timers, stream,
+                                  &handle->limits);
+    if (!handle->redis)
         return SEPTET_ENOMEM;
-    if (spt_dial_start(handle->dial, on_done, connect))
-        take_result(connect);
-    return SEPTET_OK;
-}
-
-static void connect_cancel(septet_op *op)
-{
-    struct spt_redis_handle *handle = ((struct connect_op *)op)->handle;
-    spt_dial_free(handle->dial);
-    handle->dial = NULL;
+    spt_env_add(wait->env, &handle->resource);
+    return handle->secure ? spt_redis_secure(handle->redis, wait->host) : SEPTET_OK;
 }
 
 static int push_failure(lua_State *L, const char *code, const char *words)
@@ -106,12 +54,12 @@ static int push_failure(lua_State *L, const char *code, const char *words)
 
 static int connect_push(septet_op *op, lua_State *L)
 {
-    const struct connect_op *connect = (const struct connect_op *)op;
-    const struct spt_dial_failure *failure = &connect->handle->failure;
+    const struct spt_dial_wait *wait = (const struct spt_dial_wait *)op;
+    const struct spt_dial_failure *failure = &wait->dialled->failure;
     char words[160];
     if (op->status < 0)
         return push_failure(L, "memory", "not enough memory");
-    if (connect->handle->redis) {
+    if (handle_of(wait)->redis) {
         lua_pushvalue(L, HANDLE);
         return 1;
     }
@@ -121,7 +69,7 @@ static int connect_push(septet_op *op, lua_State *L)
     }
     if (strcmp(failure->code, "timeout") == 0)
         snprintf(words, sizeof words, "no connection after %.6g s",
-                 spt_time_seconds(connect->timeout_ns));
+                 spt_time_seconds(wait->timeout_ns));
     else if (strcmp(failure->code, "denied") == 0)
         snprintf(words, sizeof words, "denied by the embedder");
     else
@@ -132,15 +80,15 @@ static int connect_push(septet_op *op, lua_State *L)
 
 static void connect_describe(const septet_op *op, char *text, size_t size)
 {
-    snprintf(text, size, "'%s'", ((const struct connect_op *)op)->handle->name);
+    snprintf(text, size, "'%s'", handle_of((const struct spt_dial_wait *)op)->name);
 }
 
 static const septet_op_type connect_type = {
     .name = "redis",
-    .size = sizeof(struct connect_op),
+    .size = sizeof(struct spt_dial_wait),
     .flags = SEPTET_OP_EXTERNAL,
-    .start = connect_start,
-    .cancel = connect_cancel,
+    .start = spt_dial_wait_start,
+    .cancel = spt_dial_wait_cancel,
     .push = connect_push,
     .describe = connect_describe,
 };
@@ -166,14 +114,7 @@ static struct spt_redis_handle *push_handle(lua_State *L)
 static const char *read_host(lua_State *L)
 {
     struct spt_hostname host;
-    size_t len;
-    const char *text = spt_check_string(L, HOST, &len);
-    if (memchr(text, ':', len) && text[0] != '[') {
-        lua_pushfstring(L, "[%s]", text);
-        lua_replace(L, HOST);
-        text = lua_tolstring(L, HOST, &len);
-    }
-    const char *wrong = spt_hostname_read(&host, text, len);
+    const char *wrong = spt_dial_wait_host(L, HOST, &host);
     if (wrong)
         return wrong;
     lua_pushlstring(L, host.text, host.len);
@@ -209,15 +150,16 @@ static int l_connect(lua_State *L)
         is_path ? NULL : spt_resolvers_get(spt_driver_resolvers(env->driver), NULL);
     if (!is_path && !resolver)
         return spt_error_no_memory(L);
-    struct connect_op *connect = (struct connect_op *)spt_op_new(L, env->sched, &connect_type);
-    connect->env = env;
-    connect->handle = handle;
-    connect->resolver = resolver;
-    connect->host = is_path ? NULL : lua_tostring(L, HOST);
-    connect->port = is_path ? 0 : (int)lua_tointeger(L, PORT);
-    connect->path = is_path ? lua_tostring(L, PATH) : NULL;
-    connect->timeout_ns = spt_check_seconds(L, TIMEOUT);
-    return septet_op_await(L, &connect->op);
+    struct spt_dial_wait *wait = (struct spt_dial_wait *)spt_op_new(L, env->sched, &connect_type);
+    wait->env = env;
+    wait->dialled = &handle->dialled;
+    wait->take = take_stream;
+    wait->resolver = resolver;
+    wait->host = is_path ? NULL : lua_tostring(L, HOST);
+    wait->port = is_path ? 0 : (int)lua_tointeger(L, PORT);
+    wait->path = is_path ? lua_tostring(L, PATH) : NULL;
+    wait->timeout_ns = spt_check_seconds(L, TIMEOUT);
+    return septet_op_await(L, &wait->op);
 }
 
 void spt_open_redis(lua_State *L, struct spt_env *env)

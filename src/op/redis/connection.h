@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 #include "core/scope.h"
-#include "net/dial.h"
+#include "op/dial_wait.h"
 #include "redis/client.h"
 
 #define SPT_REDIS_META "septet.redis.connection"
@@ -17,8 +17,7 @@ struct spt_env;
 /* The userdata. Its user value is its name. */
 struct spt_redis_handle {
     struct spt_redis *redis;         /* owned; NULL before it is connected and once it is closed */
-    struct spt_dial *dial;           /* owned; NULL unless it is being made */
-    struct spt_dial_failure failure; /* why that failed */
+    struct spt_dialled dialled;
     const char *name;                /* of the server, for messages; kept alive by the user value */
     struct spt_redis_limits limits;
     bool secure;                  /* by TLS */
