@@ -89,6 +89,7 @@ local function all_of(engine)
     equal(dead.traceback:find("traceback", 1, true) ~= nil, true, dead.traceback)
     equal(dead.history[1].error:find("no luck", 1, true) ~= nil, true)
     local text = output(place, "dead", "--text")
+    equal(text:find("\\t", 1, true), nil, text)
     equal(text:match "^bad\n  dead since %d%d%d%d%-.- UTC, 2 attempts\n  [^\n]*no luck\n" ~= nil,
       true, text)
   end)

@@ -95,8 +95,11 @@ function run.results(q)
   return DONE
 end
 
+-- Those of a traceback are indented by tabs.
 local function indented(text, spaces)
-  return (text:gsub("[^\n]+", function(line) return spaces .. escape(line) end))
+  return (text:gsub("(\t?)([^\n]+)", function(tab, line)
+    return spaces .. (tab ~= "" and "  " or "") .. escape(line)
+  end))
 end
 
 local function dead_as_text(row)
