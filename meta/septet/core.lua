@@ -526,6 +526,16 @@ function core.scope_is_pool(scope) end
 ---@return septet.Task
 function core.scope_spawn_for(scope, item, fn, ...) end
 
+--- Like scope_spawn_for(scope, item, fn, ...), but the task is shown by the place of `shown`, a
+--- function that fn calls. Not in a pool.
+---@param scope septet.Group
+---@param item any
+---@param shown function
+---@param fn function
+---@param ... any
+---@return septet.Task
+function core.scope_spawn_shown(scope, item, shown, fn, ...) end
+
 --- Returns the innermost block open in the running task, or nil.
 ---@return septet.Group|nil
 function core.current_scope() end

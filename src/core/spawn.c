@@ -54,9 +54,10 @@ static void enter(struct spt_task *t, struct spt_scope *owner)
     s->counts.live++;
 }
 
-/* `parent` is NULL for a task of the host. */
+/* `parent` is NULL for a task of the host. `shown`: the index of the function by whose place the
+ * task is shown; 0: its own. */
 static struct spt_task *spawn(lua_State *L, struct spt_scope *owner, struct spt_account *account,
-                              struct spt_task *parent, int nargs, bool untraced)
+                              struct spt_task *parent, int shown, int nargs, bool untraced)
 {
     struct spt_sched *s = spt_sched_of_scope(owner);
     int fn = lua_gettop(L) - nargs;
@@ -81,7 +82,7 @@ static struct spt_task *spawn(lua_State *L, struct spt_scope *owner, struct spt_
     }
     if (hooked)
         spt_hook_inherit(L, s, t->co);
-    t->spawn.function_place = spt_inspect_function_place(L, s, fn);
+    t->spawn.function_place = spt_inspect_function_place(L, s, shown ? shown : fn);
     if (t->spawn.function_place >> 32 > SPT_TRACE_KEPT)
         keep_name(L, t);
     t->anchor = spt_anchor_add(L, &s->anchors);
@@ -112,7 +113,13 @@ static struct spt_task *spawn(lua_State *L, struct spt_scope *owner, struct spt_
 struct spt_task *spt_spawn_task(lua_State *L, struct spt_scope *owner, struct spt_task *parent,
                                 int nargs)
 {
-    return spawn(L, owner, parent->spawn.account, parent, nargs, false);
+    return spawn(L, owner, parent->spawn.account, parent, 0, nargs, false);
+}
+
+struct spt_task *spt_spawn_shown(lua_State *L, struct spt_scope *owner, struct spt_task *parent,
+                                 int shown, int nargs)
+{
+    return spawn(L, owner, parent->spawn.account, parent, shown, nargs, false);
 }
 
 /* Returns true if the item makes a name. The place in that of a number must outlive the task. */
@@ -156,19 +163,20 @@ struct spt_task *spt_spawn_background(lua_State *L, struct spt_task *parent, int
 
 struct spt_task *spt_spawn_untraced(lua_State *L, struct spt_sched *s, int nargs)
 {
-    return spawn(L, &s->tree.background, &s->counts.account, NULL, nargs, true);
+    return spawn(L, &s->tree.background, &s->counts.account, NULL, 0, nargs, true);
 }
 
 struct spt_task *spt_spawn_detached(lua_State *L, struct spt_sched *s, int nargs)
 {
-    return spawn(L, &s->tree.background, &s->counts.account, NULL, nargs, false);
+    return spawn(L, &s->tree.background, &s->counts.account, NULL, 0, nargs, false);
 }
 
 struct spt_task *spt_spawn_main(lua_State *L, struct spt_sched *s, struct spt_script *script,
                                 int nargs)
 {
-    struct spt_task *t = spawn(L, script ? &script->mains : &s->tree.mains,
-                               script ? &script->account : &s->counts.account, NULL, nargs, false);
+    struct spt_task *t =
+        spawn(L, script ? &script->mains : &s->tree.mains,
+              script ? &script->account : &s->counts.account, NULL, 0, nargs, false);
     t->spawn.is_main = true;
     s->counts.mains++;
     return t;

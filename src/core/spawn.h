@@ -16,6 +16,11 @@ struct spt_task;
 struct spt_task *spt_spawn_task(lua_State *L, struct spt_scope *owner, struct spt_task *parent,
                                 int nargs);
 
+/* Like spt_spawn_task(), but the task is shown by the place of the function at index `shown`: that
+ * of a script, which a function of Septet's own modules calls. */
+struct spt_task *spt_spawn_shown(lua_State *L, struct spt_scope *owner, struct spt_task *parent,
+                                 int shown, int nargs);
+
 /* Like spt_spawn_task(), but spawns a background task of the script of `parent`. */
 struct spt_task *spt_spawn_background(lua_State *L, struct spt_task *parent, int nargs);
 

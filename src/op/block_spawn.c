@@ -65,15 +65,22 @@ static void on_end(struct spt_watch *watch, struct spt_task *t)
     give_back(SPT_OF(watch, struct slot, watch));
 }
 
-/* Spawns a task of the scope. In a callback of libuv, it is that of the task that opened the scope.
- * The stack holds the group, perhaps an item, the function and its arguments. */
-static struct spt_task *spawn(lua_State *L, struct spt_scope *scope, bool is_named)
+/* Returns the task that spawns one in the scope. In a callback of libuv, it is the one that opened
+ * the scope. */
+static struct spt_task *spawner(lua_State *L, const struct spt_scope *scope)
 {
     struct spt_task *current = spt_sched_of_scope(scope)->current;
     if (!scope->open || scope->tasks.joined)
         spt_error_usage(L, "the group is closed");
-    struct spt_task *t = spt_spawn_task(L, scope, current ? current : scope->task,
-                                        lua_gettop(L) - (is_named ? 3 : 2));
+    return current ? current : scope->task;
+}
+
+/* Spawns a task of the scope. The stack holds the group, perhaps an item, the function and its
+ * arguments. */
+static struct spt_task *spawn(lua_State *L, struct spt_scope *scope, bool is_named)
+{
+    struct spt_task *t =
+        spt_spawn_task(L, scope, spawner(L, scope), lua_gettop(L) - (is_named ? 3 : 2));
     if (is_named)
         spt_spawn_name_by_item(L, t, 2);
     return t;
@@ -172,6 +179,18 @@ static int l_spawn_for(lua_State *L)
     return spawn_in(L, scope, true);
 }
 
+/* scope_spawn_shown(scope, item, shown, fn, ...): like scope_spawn_for(scope, item, fn, ...), but
+ * the task is shown by the place of the function `shown`, which fn calls. Not in a pool. */
+static int l_spawn_shown(lua_State *L)
+{
+    struct spt_scope *scope = spt_block_check(L, 1);
+    spt_check_callable(L, 3);
+    spt_check_callable(L, 4);
+    struct spt_task *t = spt_spawn_shown(L, scope, spawner(L, scope), 3, lua_gettop(L) - 4);
+    spt_spawn_name_by_item(L, t, 2);
+    return 1;
+}
+
 /* scope_limit(scope, n): makes a group a pool, in which n tasks run at most. It has no task yet. */
 static int l_limit(lua_State *L)
 {
@@ -204,6 +223,7 @@ void spt_open_block_spawn(lua_State *L, struct spt_env *env)
     static const luaL_Reg functions[] = {{"scope_limit", l_limit},
                                          {"scope_is_pool", l_is_pool},
                                          {"scope_spawn_for", l_spawn_for},
+                                         {"scope_spawn_shown", l_spawn_shown},
                                          {NULL, NULL}};
     spt_add_functions(L, env, functions);
     lua_getfield(L, -1, "scope_methods");

@@ -93,6 +93,14 @@ class Runs(harness.Case):
         self.assertIn("  warning: 1 job is dead, of the queue q.db\n", result.err)
         self.assertEqual([line for line in result.err.splitlines() if len(line) > 80], [])
 
+    def test_a_summary_has_the_lines_of_the_script_alone(self):
+        result = self.lua(RUN, "--summary")
+        rows = result.err.partition("slowest tasks by line")[2].partition("\n\n")[0].splitlines()
+        rows = sorted(tuple(row.split()[:2]) for row in rows[1:])
+        self.assertEqual([re.sub(r":\d+$", ":LINE", name) for name, _ in rows],
+                         ["s.lua", "s.lua:LINE"])
+        self.assertEqual([count for _, count in rows], ["1", "3"])
+
     def test_law_12_lines_say_what_became_of_each(self):
         result = self.lua(RUN, "--trace-filter=job")
         self.check(result, err=None)

@@ -10,7 +10,7 @@ local seen = require "septet.jobs.seen"
 
 -- Local for speed: measured by bench/jobs.lua.
 local try, timeout = core.try, blocks.timeout
-local spawn_for, encode = core.scope_spawn_for, core.json_encode
+local spawn_shown, encode = core.scope_spawn_shown, core.json_encode
 local decode, driver_of = job.decode, queue.driver
 local now, wall = core.now, clock.wall
 
@@ -151,7 +151,7 @@ end
 local function start(self, taken)
   self.busy, taken.began = self.busy + 1, now()
   seen.taken(self.url, taken.key, taken.attempt, wall() - (taken.put_at or wall()))
-  taken.task = spawn_for(self.jobs, taken.key, work, self, taken)
+  taken.task = spawn_shown(self.jobs, taken.key, self.fn, work, self, taken)
 end
 
 --- Cancels a job that another worker may have by now.

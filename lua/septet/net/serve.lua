@@ -29,7 +29,7 @@ local function serve(server, fn)
   local name = server.path or ("%s:%d"):format(server.host, server.port)
   task.group(function(group)
     for connection in server:connections() do
-      group:spawn(handle, name, connection, fn)
+      core.scope_spawn_shown(group, nil, fn, handle, name, connection, fn)
     end
   end)
 end

@@ -201,8 +201,11 @@ local function write_named(write, title, all, all_columns)
 end
 
 local function write_lines(t, write)
-  local list = totals.by_total(t.lines)
+  local list = {}
   if t.tasks.count < 2 then return end
+  for _, line in ipairs(totals.by_total(t.lines)) do
+    if not line.name:find "^%[septet%." then list[#list + 1] = line end -- not Septet's own
+  end
   local rows = { { "slowest tasks by line", "tasks", "total", "mean", "longest", "" } }
   for i = 1, math.min(#list, LINES_MAX) do
     local line, notes = list[i], {}
