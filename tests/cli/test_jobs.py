@@ -142,7 +142,10 @@ class Faults(harness.Case):
                               ("text", "the file is no database"),
                               ("folder", "the file cannot be opened")):
             path = os.path.join(self.dir, name)
-            before = None if os.path.isdir(path) else open(path, "rb").read()
+            before = None
+            if not os.path.isdir(path):
+                with open(path, "rb") as file:
+                    before = file.read()
             for verb in ("stats", "results", "clear"):
                 with self.subTest(name=name, verb=verb):
                     self.refused(name, problem, verb)

@@ -5,7 +5,7 @@ local crashes, redis = require "crashes", require "redis"
 
 local SERVER_EVERY = 2 -- seconds
 
-it("law_4_at_least_once: four processes and their Redis server are killed again and again", function()
+it("law_4_at_least_once: four processes and their server are killed again and again", function()
   local server <close> = redis.start { appendonly = "yes", appendfsync = "always" }
   local crash <close> = crashes.new(server:url "crash", crashes.JOBS)
   local over, deaths = sync.event(), 0

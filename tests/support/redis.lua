@@ -17,8 +17,9 @@ Server.__index = Server
 
 local function command_line(self)
   -- the server ends with this process, however that ends
-  local line = { "setpriv", "--pdeathsig", "KILL", "redis-server", "--port", "0", "--bind", "127.0.0.1",
-    "--unixsocket", self.path, "--dir", self.folder, "--save", "", "--loglevel", "notice" }
+  local line = { "setpriv", "--pdeathsig", "KILL", "redis-server", "--port", "0",
+    "--bind", "127.0.0.1", "--unixsocket", self.path, "--dir", self.folder,
+    "--save", "", "--loglevel", "notice" }
   for name, value in pairs(self.options) do
     line[#line + 1], line[#line + 2] = "--" .. name, tostring(value)
   end
