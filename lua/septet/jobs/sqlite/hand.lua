@@ -50,6 +50,18 @@ function hand:results(after, n)
   return list, #list == n and rows[#rows - 3] or nil
 end
 
+-- Returns the failures of a job. SQLite writes the bytes of an error into the JSON as they are.
+local function history_of(text)
+  if text == nil or utf8.len(text) then return text and json.decode(text) or {} end
+  local list = json.decode((text:gsub("[\x80-\xFF]", function(c) return utf8.char(c:byte()) end)))
+  for _, failure in ipairs(list) do
+    failure.error = failure.error and failure.error:gsub("[\xC2\xC3][\x80-\xBF]", function(c)
+      return string.char(utf8.codepoint(c))
+    end)
+  end
+  return list
+end
+
 --- Returns up to n dead jobs behind a cursor, and the next cursor, or nil at the end.
 function hand:dead(after, n)
   local _, rows = run(self, { self.ids.dead_jobs, after or 0, n })
@@ -57,7 +69,7 @@ function hand:dead(after, n)
   for i = 1, #rows, 8 do
     list[#list + 1] = { key = rows[i + 1], data = rows[i + 2] or nil, error = rows[i + 3] or nil,
       traceback = rows[i + 4] or nil, attempts = rows[i + 5],
-      history = rows[i + 6] and json.decode(rows[i + 6]) or {}, at = rows[i + 7] }
+      history = history_of(rows[i + 6] or nil), at = rows[i + 7] }
   end
   return list, #list == n and rows[#rows - 7] or nil
 end
@@ -79,6 +91,7 @@ end
 
 function hand:clear()
   run(self, { self.ids.clear })
+  self.counts = nil
 end
 
 --- Removes the jobs that were done so many seconds ago. Returns their number.
@@ -102,6 +115,7 @@ end
 --- Gives back what this driver has leased, and closes the file.
 function hand:close()
   local ids = self.ids
+  self.closing = true -- a take of several requests begins no more of them
   local changed, word, reason = self.db:run({ ids.owned, 1 << 40, self.id, ids.give_back,
     ids.count_back_each, ids.wake_each, ids.count_woken_each, ids.remove_owner, self.id }, 9, 1)
   self.db:close()
