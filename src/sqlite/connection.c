@@ -273,6 +273,37 @@ static int configure(struct spt_sqlite_connection *c, struct spt_sqlite_fault *f
     return rc;
 }
 
+/* Sets the paths of the file and of the log beside it. */
+static bool set_paths(struct spt_sqlite_connection *c, const char *path)
+{
+    const size_t size = strlen(path) + sizeof "./-wal";
+    char *file = malloc(size), *wal = malloc(size);
+    if (!file || !wal) {
+        free(file);
+        free(wal);
+        return false;
+    }
+    /* SQLite takes some names for others than files, but none that has a folder */
+    snprintf(file, size, "%s%s", path[0] == '/' ? "" : "./", path);
+    snprintf(wal, size, "%s-wal", file);
+    free(c->path);
+    free(c->wal);
+    c->path = file;
+    c->wal = wal;
+    return true;
+}
+
+/* Notes what lies at the paths, in the form that SQLite has given them: they begin at the root, and
+ * no link is on the way. The file stays the same if the program changes its folder. */
+static int note_files(struct spt_sqlite_connection *c)
+{
+    if (!set_paths(c, sqlite3_db_filename(c->db, "main")))
+        return SQLITE_NOMEM;
+    look_up(c->path, &c->file, NULL);
+    look_up(c->wal, &c->wal_file, NULL);
+    return SQLITE_OK;
+}
+
 static int open_file(struct spt_sqlite_connection *c, struct spt_sqlite_fault *fault)
 {
     mode_t mode = S_IFREG;
@@ -292,25 +323,7 @@ static int open_file(struct spt_sqlite_connection *c, struct spt_sqlite_fault *f
         rc = configure(c, fault);
     if (rc == SQLITE_OK)
         rc = spt_sqlite_process_register(c->db);
-    if (rc == SQLITE_OK) {
-        look_up(c->path, &c->file, NULL);
-        look_up(c->wal, &c->wal_file, NULL);
-    }
-    return rc;
-}
-
-/* Sets the paths. SQLite takes some names for others than files, but none that has a folder. */
-static bool set_paths(struct spt_sqlite_connection *c)
-{
-    const char *path = c->options.path;
-    const size_t size = strlen(path) + sizeof "./-wal";
-    c->path = malloc(size);
-    c->wal = malloc(size);
-    if (!c->path || !c->wal)
-        return false;
-    snprintf(c->path, size, "%s%s", path[0] == '/' ? "" : "./", path);
-    snprintf(c->wal, size, "%s-wal", c->path);
-    return true;
+    return rc == SQLITE_OK ? note_files(c) : rc;
 }
 
 bool spt_sqlite_connection_open(struct spt_sqlite_connection *c, struct spt_sqlite_fault *fault)
@@ -320,7 +333,7 @@ bool spt_sqlite_connection_open(struct spt_sqlite_connection *c, struct spt_sqli
     c->random = (uint32_t)getpid() * 2654435761U ^ (uint32_t)real_now(NULL) ^ 1;
     if (c->random == 0)
         c->random = 1;
-    int rc = set_paths(c) ? open_file(c, fault) : SQLITE_NOMEM;
+    int rc = set_paths(c, c->options.path) ? open_file(c, fault) : SQLITE_NOMEM;
     if (rc == SQLITE_OK)
         return true;
     if (!fault->code)

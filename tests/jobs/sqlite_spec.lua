@@ -247,6 +247,18 @@ describe("a file that others use, too", function()
     pcall(q.close, q)
   end)
 
+  case("law_10_gone: a link to the file may be removed, and its log may not", function()
+    path = dir .. "/real.db"
+    process.run { "ln", "-s", "real.db", dir .. "/link" }
+    local q = jobs.open(dir .. "/link")
+    q:put { key = "a" }
+    fs.remove(dir .. "/link")
+    equal(q:put { key = "b" }, true)
+    fs.remove(path .. "-wal")
+    equal(code_of(q.put, q, { key = "c" }), "gone")
+    pcall(q.close, q)
+  end)
+
   case("law_10_gone: the log of a file that took its place is left alone", function()
     local q = jobs.open(path)
     q:put { key = "old" }

@@ -192,6 +192,25 @@ static void test_one_failure_does_not_touch_the_others(void **state)
     assert_int_equal(rows(f), 2);
 }
 
+static void test_the_folder_of_the_program(void **state)
+{
+    char was[4096], path[sizeof((struct fixture *)NULL)->path];
+    struct fixture *f = *state;
+    assert_non_null(getcwd(was, sizeof was));
+    memcpy(path, f->path, sizeof path);
+    strcpy(f->path, "db");
+    assert_int_equal(chdir(f->folder), 0);
+    open_table(f, NULL, SPT_NS_PER_SECOND);
+    assert_int_equal(chdir("/"), 0);
+    const char *code = run(f, f->insert);
+    const int64_t n = code ? 0 : rows(f);
+    assert_int_equal(chdir(was), 0);
+    memcpy(f->path, path, sizeof path);
+    assert_null(code);
+    assert_int_equal(n, 1);
+    assert_int_equal(access(path, F_OK), 0);
+}
+
 static void test_a_forgotten_request(void **state)
 {
     struct fixture *f = *state;
@@ -365,6 +384,7 @@ int main(void)
         TEST(test_requests),
         TEST(test_a_change_is_undone),
         TEST(test_one_failure_does_not_touch_the_others),
+        TEST(test_the_folder_of_the_program),
         TEST(test_a_forgotten_request),
         TEST(test_a_lock_of_thirty_seconds),
         TEST(test_a_lock_that_lasts_longer_than_the_patience),

@@ -286,7 +286,9 @@ static int l_add(lua_State *L)
     lua_settop(L, PROGRAM);
     luaL_checktype(L, LIST, LUA_TTABLE);
     struct program *program = spt_check_udata(L, PROGRAM, PROGRAM_META, "program");
-    int rc = handle->db && program->request && program->db == handle->db
+    if (!handle->db) /* run() says so */
+        return 0;
+    int rc = program->request && program->db == handle->db
                  ? add_steps(L, handle->db, program->request, lua_tointeger(L, COUNT))
                  : SEPTET_EINVAL;
     return rc == SEPTET_OK ? 0 : raise(L, rc);

@@ -35,7 +35,7 @@ local MEANINGS = {
 ---@param reason string
 function opening.raise(shown, word, reason)
   local meaning = MEANINGS[word] or { "open", "the database has failed" }
-  failure.raise(meaning[1], shown, meaning[2], reason)
+  failure.raise(meaning[1], shown, meaning[2], reason ~= meaning[2] and reason or nil)
 end
 
 -- Runs a list of statements. Returns their rows, or closes the database and raises.
