@@ -418,6 +418,25 @@ describe("a fault of Redis", function()
   end)
 end)
 
+describe("a long queue on Redis", function()
+  it("law_9: no script moves more than a thousand jobs into a full group", function()
+    local server <close> = redis.start(KEPT)
+    local d, list = open(server:url "q"), {}
+    for i = 1, 3500 do list[i] = { key = "a" .. i, group = "a" } end
+    list[#list + 1] = { key = "b", group = "b" }
+    d:put(list)
+    local function take_one(mark)
+      return d:take(1, { lease = 60, attempts = 5, limit = 1, token = mark })[1].key
+    end
+    equal(take_one "t1", "a1")
+    server:command("CONFIG", "RESETSTAT")
+    equal(take_one "t2", "b")
+    local calls = server:command("INFO", "commandstats"):match "evalsha:calls=(%d+)"
+    equal(tonumber(calls), 4)
+    d:close()
+  end)
+end)
+
 describe("owners on Redis", function()
   it("law_4_death: the jobs of a silent owner come back, and those of a live one do not", function()
     local server <close> = redis.start(KEPT)

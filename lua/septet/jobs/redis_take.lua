@@ -11,6 +11,7 @@ local scripts = {}
 scripts.take = [==[
 local STEP = 1000
 local MAX_BYTES = 8000000
+local MOVED_MOST = 1000 -- jobs that one call moves into their groups
 local n, lease, attempts = tonumber(arg()), tonumber(arg()), tonumber(arg())
 local limit, token, silence, judged = tonumber(arg()), arg(), tonumber(arg()), arg() == '1'
 local taken, more, lost = {}, 0, false
@@ -79,7 +80,7 @@ local function bring_back()
   end
 end
 
-local bytes, full = 0, false
+local bytes, moved, full = 0, 0, false
 local function take(key, job, text)
   job[S], job[K], job[O], job[N] = 'l', token, owner, #taken + 1
   leases[key], dirty[key] = steady + lease, true
@@ -103,6 +104,7 @@ local function read_side(class, side)
       local key, job = keys[i], jobs[keys[i]]
       if limit and job[G] and leased_in(job[G]) >= limit then
         make_waiting(key, job)
+        moved = moved + 1
       else
         full = #taken > 0 and bytes + (found[i] and #found[i] or 0) > MAX_BYTES
         if full then break end
@@ -112,6 +114,7 @@ local function read_side(class, side)
       last = list[i][1]
     end
     if last then rc('XTRIM', stream, 'MINID', '=', string.sub(last, 1, -2) .. '1') end
+    full = full or moved >= MOVED_MOST
     if #list < want then return end
   end
 end
@@ -143,6 +146,7 @@ if not found_again() then
       repair(n - #taken)
       pick()
     end
+    if full and #taken == 0 then more = 1 end
     if #taken > 0 then rc('HSET', P .. 'takes', token, #taken) end
   end
 end
