@@ -613,6 +613,17 @@ function specs.group(open)
     equal({ info.open, info.due }, { true, 60.0 })
   end)
 
+  it("a job behind thousands of a full group is taken", function()
+    local place <close> = open()
+    local d, list = place:driver(), {}
+    for i = 1, 4200 do list[i] = { key = "a" .. i, group = "a" } end
+    list[#list + 1] = { key = "b", group = "b" }
+    d:put(list)
+    equal(taken(d, 1, { limit = 1 }), { "a1" })
+    equal(taken(d, 1, { limit = 1 }), { "b" })
+    equal(counts_of(d), { leased = 2, waiting = 4199 })
+  end)
+
   it("by whatever way a job leaves, the first that waits comes", function()
     for _, how in ipairs { "done", "dropped", "retry", "dead", "back", "expired", "removed" } do
       local place <close> = open()
@@ -764,6 +775,21 @@ function specs.look(open)
     equal({ row.history[1].error, row.history[1].at }, { "broken", place.clock.wall })
   end)
 
+  it("errors come back byte by byte, whatever they are", function()
+    local place <close> = open()
+    local d = place:driver()
+    local errors = { "x\xFF\0y\u{E9}", ("\u{20AC}"):rep(9):sub(1, -2), "\xC2\x80\xC3", "\u{FFFF}" }
+    for _, err in ipairs(errors) do
+      d:clear()
+      put(d, "k")
+      for _, how in ipairs { "retry", "dead" } do
+        finish(d, "k", take_one(d, "k"), how, { error = err })
+      end
+      local job = d:dead(nil, 1)[1]
+      equal({ job.error, job.history[1].error, job.history[2].error }, { err, err, err })
+    end
+  end)
+
   it("check finds nothing", function()
     local place <close> = open()
     local d = place:driver()
@@ -824,6 +850,25 @@ function specs.hand(open)
     equal({ list, info.open, info.due }, { {}, false, nil })
     equal((put(d, "k", "pending", "done", "dead")), 4)
     equal(taken(other, 10), { "k", "pending", "done", "dead" })
+  end)
+
+  it("a cursor from before a clear lies before all that comes", function()
+    local place <close> = open()
+    local d = place:driver()
+    local function fill(name)
+      for i = 1, 4 do
+        local key, how = name .. i, i % 2 == 0 and "done" or "dead"
+        put(d, key)
+        finish(d, key, take_one(d, key), how, { error = "x" })
+      end
+    end
+    fill "old"
+    local _, ended = d:results(nil, 1)
+    local _, died = d:dead(nil, 1)
+    d:clear()
+    fill "new"
+    equal(keys_of(d:results(ended, 10)), { "new2", "new4" })
+    equal(keys_of(d:dead(died, 10)), { "new1", "new3" })
   end)
 
   it("forget removes what was done so long ago, and its key may be put again", function()

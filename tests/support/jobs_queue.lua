@@ -329,6 +329,35 @@ function specs.close(open)
     equal({ again:stats().done, again:stats().pending }, { 1, 1 })
   end)
 
+  it("a queue that its job closes has nothing leased, and the run fails", function()
+    local place <close> = open()
+    local keep <close> = place:queue()
+    local q = place:queue()
+    q:put_many { { key = "a" }, { key = "b" }, { key = "c" } }
+    raises_error({ kind = "JobsError", code = "closed" }, q.run, q, {}, function()
+      q:close()
+      task.sleep(0.01)
+    end)
+    local stats = keep:stats()
+    equal({ stats.pending, stats.leased }, { 3, 0 })
+  end)
+
+  it("a queue that is closed during a long put puts all or nothing", function()
+    local list = {}
+    for i = 1, 3000 do list[i] = { key = ("k%d"):format(i) } end
+    for turns = 10, 24, 2 do
+      local place <close> = open()
+      local keep <close> = place:queue()
+      local q = place:queue()
+      local t = task.spawn(q.put_many, q, list)
+      for _ = 1, turns do task.checkpoint() end
+      q:close()
+      local ok, err = pcall(t.await, t)
+      if not ok and err.code ~= "closed" then error(err, 0) end
+      equal(keep:stats().pending, ok and 3000 or 0)
+    end
+  end)
+
   it("a queue closes at the end of its variable, in a cancelled task, too", function()
     local place <close> = open()
     local keep <close> = place:queue()

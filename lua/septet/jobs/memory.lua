@@ -3,6 +3,7 @@
 -- nothing survives the process.
 local clock = require "septet.jobs.clock"
 local core = require "septet.core"
+local failure = require "septet.jobs.failure"
 local states = require "septet.jobs.store"
 
 local memory = {}
@@ -289,9 +290,7 @@ function Driver:remove(key)
   return true
 end
 
-function Driver:clear()
-  for name, value in pairs(states.new()) do self.store[name] = value end
-end
+function Driver:clear() states.clear(self.store) end
 
 --- Removes the jobs that were done so many seconds ago. Returns their number.
 ---@param seconds number
@@ -316,6 +315,7 @@ local Waiting = { at_once = Driver } -- which tests call in a turn
 for name, method in pairs(Driver) do
   Waiting[name] = function(...)
     core.checkpoint()
+    if (...).closed then failure.raise("closed", (...).shown, "it is closed") end
     return method(...)
   end
 end
@@ -323,6 +323,7 @@ end
 --- Gives back what this driver has leased.
 function Waiting:close()
   local ends = {}
+  self.closed = true
   for _, list in pairs(self.store.tokens) do
     for _, job in ipairs(list) do
       if job.owner == self.owner then
@@ -343,8 +344,8 @@ local meta = { __index = Waiting }
 function memory.open(target, options)
   local store = target.name and named[target.name] or states.new()
   if target.name then named[target.name] = store end
-  return setmetatable({ store = store, owner = options.owner, clock = options.clock or clock,
-    alive = options.alive or function() return true end }, meta)
+  return setmetatable({ store = store, shown = target.shown, owner = options.owner,
+    clock = options.clock or clock, alive = options.alive or function() return true end }, meta)
 end
 
 return memory

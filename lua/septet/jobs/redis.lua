@@ -60,6 +60,7 @@ end
 -- Runs one script, and returns its reply.
 local function one(self, name, ...)
   local args = table.pack(...)
+  if self.closing then failure.raise("closed", self.link.place.shown, "it is closed") end
   return self.link:run(function(again)
     local list = begin(self, name, again)
     table.move(args, 1, args.n, #list + 1, list)
@@ -262,6 +263,7 @@ function Driver:crash() stop(self) end
 ---@async
 function Driver:close()
   if self.closed then return end
+  self.closing = true -- a take of several requests begins no more of them
   core.try(self.link.run, self.link, function(again) return { begin(self, "close", again) } end,
     CLOSE_PATIENCE)
   stop(self)

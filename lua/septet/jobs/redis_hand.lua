@@ -195,9 +195,7 @@ end
 for _, name in ipairs({'jobs', 'data', 'notes', 'groups', 'classes', 'delayed', 'leases', 'waiting',
     'takes', 'results', 'dead'}) do gone[#gone + 1] = P .. name end
 for i = 1, #gone, 4000 do rc('UNLINK', unpack(gone, i, math.min(i + 3999, #gone))) end
-for name in pairs(cnt) do
-  if name ~= 'age' and name ~= 'beat' then cnt[name] = 0 end
-end
+for _, name in ipairs({'turn', 'back', 'waiting', 'at_max', 'disorder'}) do cnt[name] = 0 end
 flush()
 return 1
 ]==]

@@ -11,6 +11,7 @@ local sqlite = {}
 local RELAXED, OPTIONAL = 1, 2 -- flags of a request
 local SLICE = 1000             -- jobs that are put without a pause
 local LOST_MOST = 10000        -- leases that one take ends
+local MOVED_MOST = 4096        -- jobs in sequence that a take moves into their groups
 local VIEW = 8                 -- columns of a leased job
 local LOST = 6                 -- columns of one of which the worker was lost
 local CHECK_EVERY = 1          -- seconds between two looks at the owners
@@ -23,6 +24,7 @@ for name, method in pairs(hand) do Driver[name] = method end
 -- Runs the first n values of a list as statements. Returns the numbers of changed rows, and a list
 -- of values for each statement with rows.
 local function run(self, list, n, flags, program)
+  if self.closing then opening.raise(self.shown, "closed") end
   local changed, a, b, c, d = self.db:run(list, n, flags or 0, program)
   if not changed then opening.raise(self.shown, a, b) end
   return changed, a, b, c, d
@@ -154,6 +156,9 @@ function Driver:take(n, options)
   local jobs, woken = {}, {}
   add_views(jobs, pending)
   add_views(woken, waiting)
+  if #jobs + #woken + #lost == 0 and changed[#changed - 4] >= MOVED_MOST then
+    return self:take(n, options) -- there may be others behind them
+  end
   sort_stably(woken)
   table.move(woken, 1, #woken, #jobs + 1, jobs)
   return jobs, view_of(self, row, lost_of(lost))

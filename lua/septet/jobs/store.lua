@@ -35,6 +35,14 @@ function store.new()
     counts = { pending = 0, waiting = 0, delayed = 0, leased = 0, done = 0, dead = 0 } }
 end
 
+--- Removes all jobs. A cursor from before lies behind no job that comes.
+function store.clear(all)
+  local ended, died = all.results.last, all.dead.last
+  for name, value in pairs(store.new()) do all[name] = value end
+  all.results = { first = ended + 1, last = ended }
+  all.dead = { first = died + 1, last = died }
+end
+
 -- --- sequences with gaps ---
 
 local function append(sequence, job)
