@@ -39,7 +39,7 @@ struct spt_dial_failure {
     const char *code; /* static: "dns", "denied", "timeout"; NULL: that of the error */
     /* static: what the lookup says, or the part that a rule denies; NULL for none */
     const char *reason;
-    const char *text; /* static, of a lookup, or the rule, borrowed from the policy; NULL for none */
+    const char *text; /* of a lookup, static, or the rule, borrowed from the policy; or NULL */
 };
 
 /* Returns NULL if memory is out. */

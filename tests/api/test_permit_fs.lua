@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Scripts of test_permit_fs.c. `asked` returns what the embedder was asked since the last call, and
--- `deny` has it deny a line of that.
+-- Scripts of test_permit_fs.c, with the functions of permit_fixture.h.
 local task, fs = require "septet.task", require "septet.fs"
 local asked, deny, folder = _G.asked, _G.deny, _G.folder
 

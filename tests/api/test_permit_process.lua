@@ -1,15 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Scripts of test_permit_process.c. `asked` returns what the embedder was asked since the last
--- call, and `allow` has it allow a subject, and no other.
+-- Scripts of test_permit_process.c, with the functions of permit_fixture.h.
 local process, task = require "septet.process", require "septet.task"
-local asked, allow = _G.asked, _G.allow
+local asked, assert_asked, allow = _G.asked, _G.assert_asked, _G.allow
 
 local scripts = {}
-
-local function assert_asked(expected)
-  local got = asked()
-  assert(got == expected, ("asked '%s', not '%s'"):format(got, expected))
-end
 
 local function assert_denied(options, path)
   for _, start in ipairs { process.run, process.spawn } do
@@ -27,41 +21,41 @@ function scripts.all_is_denied()
 end
 
 function scripts.it_is_asked_about_the_command()
-  allow "true"
+  allow "run true"
   assert(process.run({ "true" }).code == 0)
-  assert_asked "run true;"
+  assert_asked "run true"
   process.spawn({ "true" }):wait()
-  assert_asked "run true;"
+  assert_asked "run true"
   assert_denied({ "false" }, "false")
-  assert_asked "run false;run false;"
+  assert_asked "run false\nrun false"
   assert_denied({ "/bin/true" }, "/bin/true")
   assert_denied({ "true", shell = true }, "/bin/sh")
   asked()
 end
 
 function scripts.it_is_asked_about_files_and_standard_input()
-  allow "true"
+  allow "run true"
   assert_denied({ "true", stdin = "inherit" }, "/dev/stdin")
-  assert_asked "run true;read /dev/stdin;run true;read /dev/stdin;"
+  assert_asked "run true\nread /dev/stdin\nrun true\nread /dev/stdin"
   assert_denied({ "true", stdout = "/tmp/septet-denied" }, "/tmp/septet-denied")
   assert_denied({ "true", stderr = "/tmp/septet-denied" }, "/tmp/septet-denied")
-  assert_asked(("run true;write /tmp/septet-denied;"):rep(4))
-  allow "/tmp/septet-denied"
+  assert_asked(("run true\nwrite /tmp/septet-denied"):rep(4, "\n"))
+  allow "write /tmp/septet-denied"
   assert_denied({ "true", stdout = "/tmp/septet-denied" }, "true")
 end
 
 function scripts.the_folder_belongs_to_a_relative_path()
-  allow "bin/true"
+  allow "run bin/true"
   assert_denied({ "bin/true", cwd = "/usr" }, "/usr/bin/true")
-  assert_asked(("run /usr/bin/true;"):rep(2))
-  allow "/usr/bin/true"
+  assert_asked(("run /usr/bin/true"):rep(2, "\n"))
+  allow "run /usr/bin/true"
   assert(process.run({ "bin/true", cwd = "/usr" }).code == 0)
   assert(process.run({ "/usr/bin/true", cwd = "/tmp" }).code == 0)
-  assert_asked(("run /usr/bin/true;"):rep(2))
+  assert_asked(("run /usr/bin/true"):rep(2, "\n"))
 end
 
 function scripts.no_way_leads_past_it()
-  allow "true"
+  allow "run true"
   local marker = "/tmp/septet-denied-marker"
   -- the PATH that the program gets is not the one in which it is looked for
   assert(process.run({ "true", env = { PATH = "." }, cwd = "/tmp" }).code == 0)
@@ -77,7 +71,7 @@ function scripts.no_way_leads_past_it()
     end,
   })
   pcall(process.run, changing)
-  for word in asked():gmatch "run ([^;]*);" do assert(word == "true", word) end
+  for word in asked():gmatch "run ([^\n]*)" do assert(word == "true", word) end
   assert_denied({ "touch", marker }, "touch")
   assert_denied({ "true; touch " .. marker, shell = true }, "/bin/sh")
   assert_denied({ "true ", marker }, "true ")
@@ -85,7 +79,7 @@ function scripts.no_way_leads_past_it()
   assert(not pcall(process.run, { "true\0/../touch", marker }))
   assert(not pcall(require, "septet.core"))
   assert(not pcall(require, "septet.process.command"))
-  allow "/bin/sh"
+  allow "run /bin/sh"
   assert_denied({ "sh", "-c", "touch " .. marker }, "sh")
   assert(process.run({ "exit 3", shell = true }).code == 3)
 end

@@ -1,15 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Scripts of test_permit_serve.c. `asked` returns what the embedder was asked since the last call,
--- and `deny` has it deny what begins with a text.
+-- Scripts of test_permit_serve.c, with the functions of permit_fixture.h.
 local task, http, testing = require "septet.task", require "septet.http", require "septet.testing"
-local asked, deny = _G.asked, _G.deny
+local asked, assert_asked, deny = _G.asked, _G.assert_asked, _G.deny
 
 local scripts = {}
-
-local function assert_asked(expected)
-  local got = asked()
-  assert(got == expected, ("asked '%s', not '%s'"):format(got, expected))
-end
 
 local function assert_denied(fn, ...)
   local ok, e = pcall(fn, ...)
@@ -22,7 +16,7 @@ function scripts.a_server_is_asked_about_by_its_address()
   local session <close> = http.session()
   assert(session:get(server.url).body == "ok")
   local here = "connect 127.0.0.1:" .. server.port
-  assert_asked(here .. "," .. here)
+  assert_asked(here, here)
 end
 
 function scripts.a_server_that_is_denied_does_not_listen()

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- What test_permit_sqlite.c runs.
+-- Scripts of test_permit_sqlite.c, with the functions of permit_fixture.h.
 local jobs = require "septet.jobs"
 local fs = require "septet.fs"
-local asked, deny, folder = _G.asked, _G.deny, _G.folder
+local asked, assert_asked, deny, folder = _G.asked, _G.assert_asked, _G.deny, _G.folder
 
 local scripts = {}
 
@@ -16,7 +16,7 @@ function scripts.asks_for_both()
   local path = folder .. "/queue.db"
   local q <close> = jobs.open(path)
   q:put { key = "a" }
-  assert(asked() == ("read %s\nwrite %s"):format(path, path))
+  assert_asked("read " .. path, "write " .. path)
 end
 
 function scripts.is_refused()

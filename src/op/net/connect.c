@@ -64,8 +64,7 @@ static int raise_failure(lua_State *L, const struct spt_dial_wait *wait)
     if (strcmp(failure->code, "dns") == 0)
         snprintf(words, sizeof words, "%s", *text ? text : "the name has no address");
     else if (strcmp(failure->code, "timeout") == 0)
-        snprintf(words, sizeof words, "timed out after %.6g s",
-                 spt_time_seconds(wait->timeout_ns));
+        snprintf(words, sizeof words, "timed out after %.6g s", spt_time_seconds(wait->timeout_ns));
     else if (strcmp(failure->reason, SPT_DENIED_BY_EMBEDDER) == 0)
         snprintf(words, sizeof words, "denied by the embedder");
     else if (*text)
