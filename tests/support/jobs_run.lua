@@ -4,30 +4,13 @@ local task = require "septet.task"
 local children = require "children"
 local engines = require "jobs_engines"
 local helpers = require "helpers"
+local look = require "jobs_look"
 local process = require "process"
 local ticker = require "ticker"
 
 local private = debug.getregistry()["septet.require"] -- of private modules
 local driver_of = private "septet.jobs.queue".driver
-
--- Returns the results of a queue by key, and their number. None may be there twice.
-local function results_of(q)
-  local results, n = {}, 0
-  for key, result in q:results() do
-    equal(results[key], nil, "a second result of " .. key)
-    results[key], n = result, n + 1
-  end
-  return results, n
-end
-
--- Returns how many jobs a queue has in each state, without those that have none.
-local function states_of(q)
-  local states, stats = {}, q:stats()
-  for _, name in ipairs { "pending", "waiting", "delayed", "leased", "done", "dead" } do
-    if stats[name] > 0 then states[name] = stats[name] end
-  end
-  return states
-end
+local results_of, states_of = look.results_of, look.states_of
 
 local function put_all(q, n)
   local list = {}

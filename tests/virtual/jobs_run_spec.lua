@@ -3,9 +3,11 @@
 local jobs, task = require "septet.jobs", require "septet.task"
 local testing = require "septet.testing"
 local helpers = require "helpers"
+local look = require "jobs_look"
 
 local private = debug.getregistry()["septet.require"] -- of private modules
 local driver_of = private "septet.jobs.queue".driver
+local results_of, states_of = look.results_of, look.states_of
 
 local number = 0
 
@@ -22,16 +24,6 @@ local function shared_url()
   return ("memory:run%d"):format(number)
 end
 
--- Returns the results of a queue by key, and their number.
-local function results_of(q)
-  local results, n = {}, 0
-  for key, result in q:results() do
-    equal(results[key], nil, "a second result of " .. key)
-    results[key], n = result or false, n + 1
-  end
-  return results, n
-end
-
 -- Returns the dead jobs of a queue by key.
 local function dead_of(q)
   local dead = {}
@@ -44,15 +36,6 @@ local function counts(given)
   local all = { done = 0, failed = 0, dead = 0, dropped = 0, lost = 0, returned = 0 }
   for name, n in pairs(given) do all[name] = n end
   return all
-end
-
--- Returns what a queue holds in each state, without empty ones.
-local function states_of(q)
-  local states, stats = {}, q:stats()
-  for _, name in ipairs { "pending", "waiting", "delayed", "leased", "done", "dead" } do
-    if stats[name] > 0 then states[name] = stats[name] end
-  end
-  return states
 end
 
 describe("a run", function()
