@@ -48,6 +48,15 @@ static void keep_only(lua_State *W, const char *const *names)
 
 /* --- the base library --- */
 
+/* Calls the function that is replaced, the upvalue, with the arguments. */
+static int call_replaced(lua_State *W)
+{
+    lua_pushvalue(W, lua_upvalueindex(1));
+    lua_insert(W, 1);
+    lua_call(W, lua_gettop(W) - 1, LUA_MULTRET);
+    return lua_gettop(W);
+}
+
 /* setmetatable, but without finalizers: Lua calls no hook in them, so they may never end. */
 static int l_setmetatable(lua_State *W)
 {
@@ -57,10 +66,7 @@ static int l_setmetatable(lua_State *W)
             return luaL_error(W, "there are no finalizers in a thread: use __close");
         lua_pop(W, 1);
     }
-    lua_pushvalue(W, lua_upvalueindex(1));
-    lua_insert(W, 1);
-    lua_call(W, lua_gettop(W) - 1, LUA_MULTRET);
-    return lua_gettop(W);
+    return call_replaced(W);
 }
 
 /* A message handler: calls the script's, its upvalue, unless the thread ends. */
@@ -105,10 +111,7 @@ static int l_load_text(lua_State *W)
         lua_settop(W, 3);
     lua_pushliteral(W, "t");
     lua_replace(W, 3);
-    lua_pushvalue(W, lua_upvalueindex(1));
-    lua_insert(W, 1);
-    lua_call(W, lua_gettop(W) - 1, LUA_MULTRET);
-    return lua_gettop(W);
+    return call_replaced(W);
 }
 
 /* print, with a single write for the line. */
@@ -165,10 +168,7 @@ static void check_closing(lua_State *W)
 static int l_close(lua_State *W)
 {
     check_closing(W);
-    lua_pushvalue(W, lua_upvalueindex(1));
-    lua_insert(W, 1);
-    lua_call(W, lua_gettop(W) - 1, LUA_MULTRET);
-    return lua_gettop(W);
+    return call_replaced(W);
 }
 
 /* Ends the call of a wrapped coroutine that has failed: closes it, and raises its error with the
