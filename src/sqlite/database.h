@@ -35,7 +35,7 @@ const struct spt_sqlite_statement *spt_sqlite_statement(const struct spt_sqlite 
 void spt_sqlite_submit(struct spt_sqlite *db, struct spt_sqlite_request *request, spt_sqlite_fn *fn,
                        void *ud);
 
-/* Clears the callback of a request that is not answered. It is done, or not, and is freed. */
+/* Clears the callback of a request that is not answered. It may still run. The database frees it. */
 void spt_sqlite_forget(struct spt_sqlite_request *request);
 
 /* Returns the number of requests that are not answered. */

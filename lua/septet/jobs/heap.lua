@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- A binary heap of { first, second, job }: the least `first` on top, and of these the least
--- `second`. A job that went on otherwise leaves its entry behind, which is thrown away later.
+-- `second`. An entry that its job has left is dropped later.
 ---@class septet.jobs.Heap
 local Heap = {}
 Heap.__index = Heap
 
-local SPARE <const> = 64 -- entries of jobs that went on, which are not worth a sweep
+local SPARE <const> = 64 -- stale entries that are not worth a sweep
 
 local function before(a, b)
   if a[1] ~= b[1] then return a[1] < b[1] end
@@ -30,7 +30,7 @@ local function sink(self, i, entry)
   self[i] = entry
 end
 
--- Throws away the entries of the jobs that went on.
+-- Drops the entries that their jobs have left.
 local function sweep(self)
   local n, is_current = 0, self.is_current
   for i = 1, self.n do

@@ -134,7 +134,7 @@ function loops.write(self)
   end
 end
 
---- Gives back what was taken and did not come to work, and writes the ends of all jobs.
+--- Gives back jobs that were taken and not begun, and writes the ends of all jobs.
 function loops.flush(self)
   if self.asked then take(self) end
   for _, held in ipairs(self.held) do

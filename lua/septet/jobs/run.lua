@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Runs the jobs of a queue. The loops of a run and the tasks of its jobs are shielded, so that a
--- cancelled run still ends its jobs. A task outside of the shield feels the cancellation.
+-- cancelled run still ends its jobs. A task outside of the shield is cancelled.
 local core = require "septet.core"
 local args = require "septet.internal.args"
 local blocks = require "septet.task.blocks"

@@ -125,7 +125,7 @@ static const char *read_host(lua_State *L)
 /* redis_connect(host, port, path, timeout, silence, reply_max, tls): returns a connection, or nil,
  * a code and words. Either `host` or `path` is nil. `timeout` is that of connecting, and `silence`
  * ends a connection on which the server answers nothing, both in seconds. `reply_max` is the size
- * of the largest reply, in bytes. With `tls`, the server has a certificate for the host. */
+ * of the largest reply, in bytes. With `tls`, the server must have a certificate for the host. */
 static int l_connect(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
