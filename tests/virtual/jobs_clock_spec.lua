@@ -80,6 +80,19 @@ describe("when the wall clock is set", function()
     testing.step_wall_clock(HOUR)
   end)
 
+  it("the rate is that of the last thousand results, however quick they were", function()
+    local q <close> = jobs.open "memory:"
+    local function work(n)
+      local list = {}
+      for i = 1, n do list[i] = { key = ("%d of %d"):format(i, n) } end
+      q:put_many(list)
+      q:run({ workers = 100 }, function() task.sleep(0.01) end)
+      return q:stats().rate
+    end
+    equal(work(10), 10.0)
+    equal(work(2000) > 5000, true)
+  end)
+
   it("law_7_clock: results are forgotten by it, and no job is younger than new", function()
     local q <close> = jobs.open "memory:"
     q:put { key = "a" }

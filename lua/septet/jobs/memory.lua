@@ -216,15 +216,15 @@ end
 
 -- --- what is there ---
 
--- Returns how many results a second there were lately.
+-- Returns how many results a second there were lately. A few count as those of a second at least.
 local function rate_of(store, wall)
   local results, n, since = store.results, 0, wall
-  for i = results.last, math.max(results.first, results.last - SAMPLE), -1 do
+  for i = results.last, math.max(results.first, results.last - SAMPLE + 1), -1 do
     local job = results[i]
     if job and job.result_at < wall - RATE then break end
     if job then n, since = n + 1, math.min(since, job.result_at) end
   end
-  return n / math.max(1, wall - since)
+  return n / math.max(n < SAMPLE and 1 or 0.001, wall - since)
 end
 
 ---@return table

@@ -54,7 +54,7 @@ for _, entry in ipairs(rc('XREVRANGE', P .. 'results', '+', '-', 'COUNT', 1000))
 end
 return {n, cnt.waiting, rc('ZCARD', P .. 'delayed'), rc('ZCARD', P .. 'leases'),
   rc('HLEN', P .. 'jobs'), rc('XLEN', P .. 'dead'), first and num(math.max(0, wall - first)) or '',
-  num(done / math.max(1, wall - oldest))}
+  num(done / math.max(done < 1000 and 1 or 0.001, wall - oldest))}
 ]==]
 
 -- results(after, n): the number of the last one read or "", and { key, result, at } of each.

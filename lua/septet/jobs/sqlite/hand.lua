@@ -37,7 +37,7 @@ function hand:stats()
   local _, recent = run(self, { self.ids.rate, wall })
   return { pending = c[1], waiting = c[2], delayed = c[3], leased = c[4], done = c[5], dead = c[6],
     oldest = c[7] and math.max(0, wall - c[7]) or nil,
-    rate = recent[1] / math.max(1, wall - recent[2]) }
+    rate = recent[1] / math.max(recent[1] < 1000 and 1 or 0.001, wall - recent[2]) }
 end
 
 --- Returns up to n results behind a cursor, and the next cursor, or nil at the end.
