@@ -192,7 +192,8 @@ describe("a second crawl", function()
     local folder <close> = fs.temp_dir()
     local words = { "--queue", folder.path .. "/q.db", "--retries=0", server.url }
     local rows, status = crawl.run(table.unpack(words))
-    equal({ status, rows[server.url .. "/"].error }, { 1, "cannot get robots.txt" })
+    equal({ status, rows[server.url .. "/"].error },
+      { 1, "cannot get robots.txt: its server failed, or did not answer" })
     works = true
     equal(select(2, crawl.run(table.unpack(words))), 1)
     rows, status = crawl.run("--again", table.unpack(words))

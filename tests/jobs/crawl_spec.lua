@@ -155,7 +155,7 @@ describe("politeness:", function()
     local _ <close> = server
     local rows, status = crawl.run("--retries=0", server.url)
     equal({ status, counts["/"], rows[server.url .. "/"].error },
-      { 1, nil, "cannot get robots.txt" })
+      { 1, nil, "cannot get robots.txt: its server failed, or did not answer" })
   end)
 
   it("a robots.txt that was moved is followed there", function()
@@ -271,7 +271,7 @@ describe("answers:", function()
     equal(status, 1)
     equal({ rows[server.url .. "/"].status, rows[nothing].status }, {})
     equal({ rows[server.url .. "/"].error ~= nil, rows[nothing].error }, { true,
-      "cannot get robots.txt" })
+      "cannot get robots.txt: its server failed, or did not answer" })
   end)
 
   it("redirects lead to pages like any other, and end", function()
