@@ -108,6 +108,16 @@ describe("summary", function()
     for one in text:gmatch "[^\n]*" do equal(utf8.len(one) <= 80, true, one) end
   end)
 
+  it("has no loop that is idle while a task runs", function()
+    local text = collected {
+      spawn(1, 0), wait(1, 0.75, "sleep"), run(1, 0, 0.75),
+      { kind = "sample", time = 0.75, task = 0, live = 1, idle = 0 },
+      { kind = "sample", time = 1, task = 0, live = 1, idle = 0.25 },
+      ready(1, 1), run(1, 1, 0, "end"), ended(1, 1),
+    }
+    equal({ text:match "tasks ran ([%d.]+%%).-was idle ([%d.]+%%)" }, { "75.0%", "25.0%" })
+  end)
+
   it("of a model, it is that of the events", function()
     equal(exported(sample()):gsub("about .-%)", ""), (collected(sample()):gsub("about .-%)", "")))
     local function figures(text)

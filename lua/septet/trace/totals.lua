@@ -278,8 +278,10 @@ local function finish_idle(self)
   local first, last = self.first_idle, self.last_idle
   if not first or last[1] <= first[1] then return end
   -- The samples do not begin and end with the run; the share of the time between them is known.
+  -- In a short run it may be far from that of the whole, in which a loop is idle or runs a task.
   local share = (last[2] - first[2]) / (last[1] - first[1])
-  self.idle = math.max(0, math.min(1, share)) * (self.till - self.from)
+  local seconds = self.till - self.from
+  self.idle = math.max(0, math.min(share * seconds, seconds - self.busy))
 end
 
 --- Ends them. `till`: seconds, the end of the run; nil for the time of the last event.
