@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// jobs_bullmq.js SOCKET N CONCURRENCY: the peer of jobs.py in BullMQ: N jobs that do nothing, put in
+// batches of 1000. Prints the jobs and the seconds.
+const { Queue, Worker } = require("bullmq");
+
+const [path, n, concurrency] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
+const connection = { path, maxRetriesPerRequest: null };
+
+async function main() {
+  const queue = new Queue("bench", { connection });
+  await queue.waitUntilReady();
+  const began = process.hrtime.bigint();
+  for (let first = 1; first <= n; first += 1000) {
+    const list = [];
+    for (let i = first; i < Math.min(first + 1000, n + 1); i++) {
+      list.push({ name: "job", data: { number: i }, opts: { jobId: "job " + i } });
+    }
+    await queue.addBulk(list);
+  }
+  const put = process.hrtime.bigint();
+  let done = 0;
+  await new Promise((resolve) => {
+    const worker = new Worker("bench", async () => {}, { connection, concurrency });
+    worker.on("completed", () => {
+      if (++done === n) resolve(worker);
+    });
+  });
+  const end = process.hrtime.bigint();
+  const seconds = (from, to) => (Number(to - from) / 1e9).toFixed(6);
+  console.log(`put ${n} jobs ${seconds(began, put)} s 0 s of CPU`);
+  console.log(`run ${done} jobs ${seconds(put, end)} s 0 s of CPU`);
+  console.log(`all ${done} jobs ${seconds(began, end)} s 0 s of CPU`);
+  process.exit(0);
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});
