@@ -9,7 +9,7 @@
 -- Prints a line of figures.
 local http, jobs, task = require "septet.http", require "septet.jobs", require "septet.task"
 
-local BATCH = 1000
+local BATCH, PRODUCERS = 1000, 4
 
 local how, url, n, workers, page = arg[1], arg[2], math.tointeger(arg[3] or ""),
   math.tointeger(arg[4] or "1"), arg[5]
@@ -17,14 +17,18 @@ if not (how and url and n and workers) then
   error("usage: jobs.lua noop|fetch|fill|open URL N [WORKERS [PAGE]]", 0)
 end
 
+-- Puts the jobs, as many batches at a time as there are producers.
 local function put(q)
-  for first = 1, n, BATCH do
-    local list = {}
-    for i = first, math.min(first + BATCH - 1, n) do
-      list[#list + 1] = { key = "job " .. i, data = { number = i } }
+  local next_one = 1
+  local function produce()
+    while next_one <= n do
+      local list, last = {}, math.min(next_one + BATCH - 1, n)
+      for i = next_one, last do list[#list + 1] = { key = "job " .. i, data = { number = i } } end
+      next_one = last + 1
+      q:put_many(list)
     end
-    q:put_many(list)
   end
+  task.group(function(g) for _ = 1, PRODUCERS do g:spawn(produce) end end)
 end
 
 -- Prints the seconds, on the wall and of the processor, since `t0` and `cpu0`.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // jobs_bullmq.js SOCKET N CONCURRENCY: the peer of jobs.py in BullMQ: N jobs that do nothing, put in
-// batches of 1000. Prints the jobs and the seconds.
+// batches of 1000, four at a time. Prints the jobs and the seconds.
 const { Queue, Worker } = require("bullmq");
 
 const [path, n, concurrency] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
@@ -10,13 +10,19 @@ async function main() {
   const queue = new Queue("bench", { connection });
   await queue.waitUntilReady();
   const began = process.hrtime.bigint();
-  for (let first = 1; first <= n; first += 1000) {
-    const list = [];
-    for (let i = first; i < Math.min(first + 1000, n + 1); i++) {
-      list.push({ name: "job", data: { number: i }, opts: { jobId: "job " + i } });
+  let next = 1;
+  const produce = async () => {
+    while (next <= n) {
+      const list = [];
+      const last = Math.min(next + 999, n);
+      for (let i = next; i <= last; i++) {
+        list.push({ name: "job", data: { number: i }, opts: { jobId: "job " + i } });
+      }
+      next = last + 1;
+      await queue.addBulk(list);
     }
-    await queue.addBulk(list);
-  }
+  };
+  await Promise.all([produce(), produce(), produce(), produce()]);
   const put = process.hrtime.bigint();
   let done = 0;
   await new Promise((resolve) => {
