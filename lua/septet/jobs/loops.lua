@@ -48,7 +48,8 @@ local function pause(self, due)
 end
 
 -- Returns the seconds for which a call waits for more to do, or nil. While there are jobs enough, a
--- call that moves few of them is a commit too many.
+-- call that moves few of them is a commit too many. A take is no commit on the disk, so several of
+-- them go before the ends are written: these wait for three times as many jobs as there are workers.
 local function gathers(self, before)
   local rest = self.more and self.shared and not self.stopping and before + GATHER - now()
   return rest and rest > 0 and rest or nil
@@ -119,9 +120,9 @@ end
 function loops.write(self)
   while true do
     local batch = self.ends
-    local rest = #batch > 0 and #batch < self.enough and gathers(self, self.wrote_at)
+    local rest = #batch > 0 and #batch < self.many and gathers(self, self.wrote_at)
     if #batch == 0 or rest then
-      self.writes_at = rest and self.enough or 1
+      self.writes_at = rest and self.many or 1
       receive(self.writer, rest)
       self.writes_at = math.huge
     else
