@@ -112,7 +112,8 @@ def in_a_file(args):
 def on_redis(args):
     cpu, server_cpu = harness.two_cpus()
     os.environ["NODE_PATH"] = bullmq(args.build)
-    node, peer = harness.find_program("node", "nodejs"), os.path.join(harness.HERE, "jobs_bullmq.js")
+    node = harness.find_program("node", "nodejs")
+    peer = os.path.join(harness.HERE, "jobs_bullmq.js")
     n = str(args.jobs // 5)
 
     def once(name):
@@ -141,8 +142,8 @@ def of_fetches(args):
                 return harness.check_line(output, n, "fetch.lua")[0]
             with tempfile.TemporaryDirectory(prefix="septet-bench-", dir=args.folder) as folder:
                 path = os.path.join(folder, "jobs.db")
-                command = harness.septet(args.build, "jobs.lua") + ["fetch", path, str(n), "64", url]
-                parts = alone(command, cpu, n)
+                command = harness.septet(args.build, "jobs.lua")
+                parts = alone(command + ["fetch", path, str(n), "64", url], cpu, n)
                 return tuple(parts[part][1] / n * 1e6 for part in ("run", "all"))
 
         runs = harness.in_rounds(("plain", "jobs"), args.rounds, once)
@@ -167,7 +168,7 @@ def of_a_million(args):
                 raise harness.CannotRun(f"jobs.lua printed {output!r}")
             runs.append((float(match[1]) * 1e3, int(match[2]) / 1e6))
     opened, more = (statistics.median(column) for column in zip(*runs))
-    print(f"{args.pending} pending: open {opened:.1f} ms, {more:.1f} MB more memory after 1000 jobs")
+    print(f"{args.pending} pending: open {opened:.1f} ms, {more:.1f} MB more after 1000 jobs")
     wrong = [f"open: {opened:.1f} ms, more than {MAX_OPEN_MS}"] if opened > MAX_OPEN_MS else []
     if more > MAX_OPEN_MB:
         wrong.append(f"open: {more:.1f} MB, more than {MAX_OPEN_MB}")

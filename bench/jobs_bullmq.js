@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// jobs_bullmq.js SOCKET N CONCURRENCY: the peer of jobs.py in BullMQ: N jobs that do nothing, put in
-// batches of 1000, four at a time. Prints the jobs and the seconds.
+// jobs_bullmq.js SOCKET N CONCURRENCY: the peer of jobs.py in BullMQ. N jobs that do nothing are
+// put in batches of 1000, four at a time. Prints the jobs and the seconds.
 const { Queue, Worker } = require("bullmq");
 
 const [path, n, concurrency] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])];
