@@ -4,8 +4,8 @@
 
 Jobs that do nothing are put, run and ended: in a file, with each commit on the disk, beside
 jobs_sqlite.py; and on a Redis server on the other CPU, beside jobs_bullmq.js, whose packages npm
-installs in build/bench. Then fetch jobs of 1 kB are compared with the plain loop of fetch.lua, and a
-queue with a million jobs is opened.
+installs in build/bench. Then fetch jobs of 1 kB are compared with the plain loop of fetch.lua, and
+a queue with a million jobs is opened.
 """
 
 import contextlib

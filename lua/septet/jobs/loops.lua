@@ -48,8 +48,8 @@ local function pause(self, due)
 end
 
 -- Returns the seconds for which a call waits for more to do, or nil. While there are jobs enough, a
--- call that moves few of them is a commit too many. A take is no commit on the disk, so several of
--- them go before the ends are written: these wait for three times as many jobs as there are workers.
+-- call that moves few of them is a commit too many. A take is no commit on the disk, so several go
+-- before the ends are written: these wait for three times as many jobs as there are workers.
 local function gathers(self, before)
   local rest = self.more and self.shared and not self.stopping and before + GATHER - now()
   return rest and rest > 0 and rest or nil
