@@ -207,7 +207,7 @@ describe("mistakes", function()
   end)
 
   it("wait refuses option values of the wrong type", function()
-    local words = "bad option 'timeout' to 'wait' %(seconds, not negative expected, got string%)"
+    local words = "bad option 'timeout' to 'wait' %(seconds, not negative, expected, got string%)"
     misuse(words, function()
       task.wait({}, { timeout = "1" })
     end)

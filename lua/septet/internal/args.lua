@@ -176,7 +176,7 @@ end
 
 local checks = {
   seconds = function(v)
-    return type(v) == "number" and v >= 0, "seconds, not negative"
+    return type(v) == "number" and v >= 0, "seconds, not negative,"
   end,
   timeout = function(v)
     return type(v) == "table" or type(v) == "number" and v >= 0, "seconds, or a table of them,"
