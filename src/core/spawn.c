@@ -54,8 +54,8 @@ static void enter(struct spt_task *t, struct spt_scope *owner)
     s->counts.live++;
 }
 
-/* `parent` is NULL for a task of the host. `shown`: the index of the function by whose place the
- * task is shown; 0: its own. */
+/* `parent` is NULL for a task of the host. `shown`: the index of the function at the place of
+ * which the task is shown; 0: its own. */
 static struct spt_task *spawn(lua_State *L, struct spt_scope *owner, struct spt_account *account,
                               struct spt_task *parent, int shown, int nargs, bool untraced)
 {

@@ -35,7 +35,8 @@ const struct spt_sqlite_statement *spt_sqlite_statement(const struct spt_sqlite 
 void spt_sqlite_submit(struct spt_sqlite *db, struct spt_sqlite_request *request, spt_sqlite_fn *fn,
                        void *ud);
 
-/* Clears the callback of a request that is not answered. It may still run. The database frees it. */
+/* Clears the callback of a request that is not answered. It may still run, and is
+ * freed by the database. */
 void spt_sqlite_forget(struct spt_sqlite_request *request);
 
 /* Returns the number of requests that are not answered. */

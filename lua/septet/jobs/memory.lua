@@ -27,9 +27,7 @@ end
 ---@param jobs table[] { key, data, priority, delay, again, group }
 ---@return integer
 ---@return table<integer, true>
-function Driver:put(jobs)
-  return put(self.store, self.clock.wall(), jobs)
-end
+function Driver:put(jobs) return put(self.store, self.clock.wall(), jobs) end
 
 -- --- take ---
 

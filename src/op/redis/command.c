@@ -92,25 +92,17 @@ static void push_value(lua_State *L, const struct spt_redis_value *value)
     }
 }
 
-static int push_failure(lua_State *L, const char *code, const char *words)
-{
-    lua_pushnil(L);
-    lua_pushstring(L, code);
-    lua_pushstring(L, words);
-    return 3;
-}
-
 static int command_push(septet_op *op, lua_State *L)
 {
     const struct command_op *command = (const struct command_op *)op;
     const struct spt_redis_call *call = *command->box;
     const struct spt_redis *redis = command->handle->redis;
     if (op->status < 0)
-        return push_failure(L, "memory", "not enough memory");
+        return spt_redis_push_failure(L, "memory", "not enough memory");
     if (call->failed && redis)
-        return push_failure(L, spt_redis_failure(redis), spt_redis_failure_text(redis));
+        return spt_redis_push_failure(L, spt_redis_failure(redis), spt_redis_failure_text(redis));
     if (call->failed)
-        return push_failure(L, "closed", "the connection is closed");
+        return spt_redis_push_failure(L, "closed", "the connection is closed");
     if (!command->is_list) {
         push_value(L, call->replies[0]);
     } else {

@@ -44,28 +44,20 @@ static int take_stream(struct spt_dial_wait *wait, struct spt_stream *stream)
     return handle->secure ? spt_redis_secure(handle->redis, wait->host) : SEPTET_OK;
 }
 
-static int push_failure(lua_State *L, const char *code, const char *words)
-{
-    lua_pushnil(L);
-    lua_pushstring(L, code);
-    lua_pushstring(L, words);
-    return 3;
-}
-
 static int connect_push(septet_op *op, lua_State *L)
 {
     const struct spt_dial_wait *wait = (const struct spt_dial_wait *)op;
     const struct spt_dial_failure *failure = &wait->dialled->failure;
     char words[160];
     if (op->status < 0)
-        return push_failure(L, "memory", "not enough memory");
+        return spt_redis_push_failure(L, "memory", "not enough memory");
     if (handle_of(wait)->redis) {
         lua_pushvalue(L, HANDLE);
         return 1;
     }
     if (!failure->code) {
         uv_strerror_r(failure->error, words, sizeof words);
-        return push_failure(L, "unreachable", words);
+        return spt_redis_push_failure(L, "unreachable", words);
     }
     if (strcmp(failure->code, "timeout") == 0)
         snprintf(words, sizeof words, "no connection after %.6g s",
@@ -75,7 +67,7 @@ static int connect_push(septet_op *op, lua_State *L)
     else
         snprintf(words, sizeof words, "%s",
                  failure->text && *failure->text ? failure->text : "the name has no address");
-    return push_failure(L, failure->code, words);
+    return spt_redis_push_failure(L, failure->code, words);
 }
 
 static void connect_describe(const septet_op *op, char *text, size_t size)
@@ -133,11 +125,11 @@ static int l_connect(lua_State *L)
     const bool is_path = lua_isnil(L, HOST);
     const char *wrong = is_path ? NULL : read_host(L);
     if (wrong)
-        return push_failure(L, "unreachable", wrong);
+        return spt_redis_push_failure(L, "unreachable", wrong);
     if (is_path) {
         const char *path = spt_check_string(L, PATH, NULL);
         if (!spt_gate_permits(env, SEPTET_PERMIT_WRITE, path))
-            return push_failure(L, "denied", "denied by the embedder");
+            return spt_redis_push_failure(L, "denied", "denied by the embedder");
         lua_pushvalue(L, PATH);
     } else {
         lua_pushfstring(L, "%s:%d", lua_tostring(L, HOST), (int)spt_check_count(L, PORT, 1));

@@ -22,3 +22,11 @@ void spt_redis_handle_init(struct spt_redis_handle *handle)
     handle->resource.release = on_host_end;
     spt_link_init(&handle->resource.link);
 }
+
+int spt_redis_push_failure(lua_State *L, const char *code, const char *words)
+{
+    lua_pushnil(L);
+    lua_pushstring(L, code);
+    lua_pushstring(L, words);
+    return 3;
+}

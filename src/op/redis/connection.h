@@ -30,4 +30,7 @@ void spt_redis_handle_init(struct spt_redis_handle *handle);
 /* Closes the connection. A closed one is a no-op. */
 void spt_redis_handle_close(struct spt_redis_handle *handle);
 
+/* Pushes nil, the code and the words. Returns 3. */
+int spt_redis_push_failure(lua_State *L, const char *code, const char *words);
+
 #endif
