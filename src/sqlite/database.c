@@ -86,10 +86,17 @@ static void leave_out(struct spt_link *group, struct spt_link *out)
     }
 }
 
+/* A group that runs, and the requests that were left out of it. */
+struct run {
+    struct spt_sqlite *db;
+    struct spt_link out;
+};
+
 /* Takes the requests that have come while the thread ran the group, if they may join it. */
 static void take_more(void *ud, struct spt_link *group, struct spt_link *more)
 {
-    struct spt_sqlite *db = ud;
+    struct run *run = ud;
+    struct spt_sqlite *db = run->db;
     unsigned changes = 0;
     const uint64_t now = spt_sqlite_connection_now(&db->connection);
     for (struct spt_link *l = group->next; l != group; l = l->next)
@@ -104,6 +111,7 @@ static void take_more(void *ud, struct spt_link *group, struct spt_link *more)
             take_group(db, more, &changes);
     }
     pthread_mutex_unlock(&db->shared.lock);
+    leave_out(more, &run->out);
 }
 
 static void answer(struct spt_sqlite *db, struct spt_link *group, bool running)
@@ -117,18 +125,18 @@ static void answer(struct spt_sqlite *db, struct spt_link *group, bool running)
 
 static void run_group(struct spt_sqlite *db, struct spt_link *group)
 {
-    struct spt_link out;
+    struct run run = {.db = db};
     const struct spt_sqlite_fault closed = {"closed", "it is closed"};
-    spt_link_init(&out);
-    leave_out(group, &out);
+    spt_link_init(&run.out);
+    leave_out(group, &run.out);
     db->group_ns = spt_sqlite_connection_now(&db->connection);
     if (!db->connection.db) {
         for (struct spt_link *l = group->next; l != group; l = l->next)
             SPT_OF(l, struct spt_sqlite_request, link)->fault = closed;
     } else if (!spt_list_is_empty(group)) {
-        spt_sqlite_transaction_run(&db->connection, group, take_more, db);
+        spt_sqlite_transaction_run(&db->connection, group, take_more, &run);
     }
-    spt_list_splice(group, &out);
+    spt_list_splice(group, &run.out);
 }
 
 /* Waits for requests and takes the first group of them. */

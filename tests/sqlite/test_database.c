@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,6 +264,42 @@ static void hold_lock(const struct fixture *f, uint64_t seconds)
     lock.until_ns = lock.now_ns + seconds * SPT_NS_PER_SECOND;
 }
 
+/* A clock that holds the thread while it reads it. */
+static struct {
+    atomic_int calls; /* number of readings up to the one that is held */
+    sem_t held, released;
+} hold;
+
+static uint64_t held_now(void *ud)
+{
+    if (atomic_fetch_sub(&hold.calls, 1) == 1) {
+        sem_post(&hold.held);
+        sem_wait(&hold.released);
+    }
+    return SPT_NS_PER_SECOND;
+}
+
+static const struct spt_sqlite_clock held_clock = {held_now, fake_nap, NULL};
+
+static void test_a_request_without_a_waiter_does_not_join_a_group_that_runs(void **state)
+{
+    struct fixture *f = *state;
+    sem_init(&hold.held, 0, 0);
+    sem_init(&hold.released, 0, 0);
+    open_table(f, &held_clock, SPT_NS_PER_SECOND);
+    atomic_store(&hold.calls, 2); /* as the group begins, and as others may join it */
+    spt_sqlite_forget(submit(f, f->insert));
+    sem_wait(&hold.held);
+    struct spt_sqlite_request *optional = new_request();
+    add(f, optional, f->insert);
+    optional->flags = SPT_SQLITE_OPTIONAL;
+    spt_sqlite_submit(f->db, optional, NULL, NULL);
+    spt_sqlite_forget(submit(f, f->insert));
+    sem_post(&hold.released);
+    assert_int_equal(rows(f), 2);
+    assert_int_equal(spt_sqlite_waiting(f->db), 0);
+}
+
 static void test_a_lock_of_thirty_seconds(void **state)
 {
     struct fixture *f = *state;
@@ -386,6 +424,7 @@ int main(void)
         TEST(test_one_failure_does_not_touch_the_others),
         TEST(test_the_folder_of_the_program),
         TEST(test_a_forgotten_request),
+        TEST(test_a_request_without_a_waiter_does_not_join_a_group_that_runs),
         TEST(test_a_lock_of_thirty_seconds),
         TEST(test_a_lock_that_lasts_longer_than_the_patience),
         TEST(test_the_end_does_what_is_queued),
