@@ -122,7 +122,9 @@ local function crawl(job)
   local data, address = job.data, job.data.url or job.key
   local result = { depth = data.depth, address = data.url, round = data.round }
   local is_allowed = sites:allows(address)
-  if is_allowed == nil then error("cannot get robots.txt: its server failed, or did not answer", 0) end
+  if is_allowed == nil then
+    error("cannot get robots.txt: its server failed, or did not answer", 0)
+  end
   if not is_allowed then
     result.skipped = "robots.txt"
     return result

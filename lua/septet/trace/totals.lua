@@ -275,13 +275,12 @@ function methods:sampled(e)
 end
 
 local function finish_idle(self)
-  local first, last = self.first_idle, self.last_idle
+  local first, last, whole = self.first_idle, self.last_idle, self.till - self.from
   if not first or last[1] <= first[1] then return end
   -- The samples do not begin and end with the run; the share of the time between them is known.
   -- In a short run it may be far from that of the whole, in which a loop is idle or runs a task.
   local share = (last[2] - first[2]) / (last[1] - first[1])
-  local seconds = self.till - self.from
-  self.idle = math.max(0, math.min(share * seconds, seconds - self.busy))
+  self.idle = math.max(0, math.min(share * whole, whole - self.busy))
 end
 
 --- Ends them. `till`: seconds, the end of the run; nil for the time of the last event.
@@ -341,8 +340,7 @@ function totals.new()
     latency = { response = histogram.new(), service = histogram.new(), queue = histogram.new() },
     phase_sums = phase_sums, connections = { fresh = 0, reused = 0 }, protocols = {},
     hosts = {}, lines = {}, waits = {}, jobs = {},
-    tasks = { count = 0, ok = 0, error = 0, cancelled = 0,
-      open = 0 },
+    tasks = { count = 0, ok = 0, error = 0, cancelled = 0, open = 0 },
     hogs = { count = 0 }, stuck = { count = 0 }, cycles = { count = 0 }, unhandled = { count = 0 },
     mains = { count = 0 }, pending = {}, pending_before = {}, pending_count = 0,
     whole = { count = 0, failures = 0, http_errors = 0, statuses = {}, codes = {} },

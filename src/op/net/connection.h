@@ -16,7 +16,7 @@
 struct spt_connection {
     struct spt_stream_handle handle;
     struct spt_dialled dialled;
-    struct spt_accepted accepted;    /* counts it among the connections of a server */
+    struct spt_accepted accepted; /* counts it among the connections of a server */
     char peer[SPT_ADDRESS_TEXT_SIZE];
     char local_address[SPT_ADDRESS_TEXT_SIZE];
 };
