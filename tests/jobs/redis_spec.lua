@@ -41,6 +41,41 @@ describe("opening a queue on Redis", function()
     task.wait { t }
   end)
 
+  it("fault_no_server: what listens there answers as no queue does", function()
+    local id, answer = ":7\r\n", nil
+    local server <close> = net.listen()
+    local function serve(c)
+      for line in c:lines() do
+        local words = {}
+        for i = 1, tonumber(line:match "^%*(%d+)") do
+          c:read_line()
+          words[i] = c:read_line():match "^[^\r]*"
+        end
+        c:write(words[1] == "INFO" and "$19\r\nredis_version:7.2.0\r\n" or
+          words[1] == "EVALSHA" and (answer or id) or "+OK\r\n")
+      end
+    end
+    local t = task.spawn(server.serve, server, serve)
+    local url = ("redis://127.0.0.1:%d/"):format(server.port)
+    fails("open", open, url)
+    id = "+id\r\n"
+    local d = open(url)
+    for _, text in ipairs { ":7", "$-1", "+x", "*3\r\n*1\r\n:1\r\n$-1\r\n+x" } do
+      answer = text .. "\r\n"
+      for _, call in ipairs { { "put", { { key = "k" } } }, { "stats" }, { "dead", nil, 10 },
+        { "take", 1, { lease = 1, attempts = 1, token = "t" } }, { "results", nil, 10 },
+        { "finish", { { key = "k", token = "t", how = "back" } } } } do
+        local ok, err = pcall(d[call[1]], d, table.unpack(call, 2, 3))
+        if not ok and not task.is(err, "JobsError") then error(err, 0) end
+      end
+    end
+    answer = ":7\r\n"
+    fails("corrupt", take, d, 1, "t")
+    d:crash()
+    t:cancel()
+    task.wait { t }
+  end)
+
   it("fault_silent: a server that answers nothing is a broken connection", function()
     local server <close> = net.listen()
     local t = task.spawn(function() server:serve(function(c) c:read_all() end) end)

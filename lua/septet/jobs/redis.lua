@@ -148,7 +148,7 @@ function Driver:take(n, options)
       options.limit and tostring(options.limit) or "", options.token,
       seconds(self.dead_after), self.alive and "1" or "", table.unpack(dead))
     if reply[4] then lost = add_lost(lost, reply[4]) end
-  until reply[1] == 0
+  until reply[1] ~= 1
   local list = {}
   for i = 5, #reply, 7 do
     list[#list + 1] = { key = reply[i], data = reply[i + 1] or nil, attempt = reply[i + 2],
@@ -269,6 +269,21 @@ function Driver:close()
   stop(self)
 end
 
+-- A server that is none, or is between us and Redis, may answer anything.
+for _, name in ipairs { "put", "take", "enter", "finish", "renew", "stats", "results", "dead",
+  "retry", "remove", "forget", "check" } do
+  local method = Driver[name]
+  Driver[name] = function(self, ...)
+    local found = table.pack(core.try(method, self, ...))
+    if found[1] then return table.unpack(found, 2, found.n) end
+    local err = found[2]
+    if type(err) == "string" then
+      failure.raise("corrupt", self.link.place.shown, "the server answers what no queue does", err)
+    end
+    core.raise(err, found[3])
+  end
+end
+
 -- --- opening ---
 
 -- Returns the fields of an INFO, or nil if the server does not say.
@@ -315,6 +330,9 @@ function redis.open(place, options)
     local id = hash.random(12, "hex")
     local existing = options.existing and "1" or ""
     self.id = self.link:run(function() return { { "open", id, FORMAT, existing } } end, 0)[1]
+    if type(self.id) ~= "string" then
+      failure.raise("open", place.shown, "the server does not answer as Redis does")
+    end
   end)
   if ok then return self end
   self.link:close()
