@@ -283,9 +283,8 @@ end
 ---@return boolean
 function Driver:remove(key)
   local job = self.store.jobs[key]
-  if not job then return false end
-  states.remove(self.store, job)
-  return true
+  if job then states.remove(self.store, job) end
+  return job ~= nil
 end
 
 function Driver:clear() states.clear(self.store) end
