@@ -16,9 +16,9 @@ struct spt_env;
 
 /* The userdata. Its user value is its name. */
 struct spt_redis_handle {
-    struct spt_redis *redis;         /* owned; NULL before it is connected and once it is closed */
+    struct spt_redis *redis; /* owned; NULL before it is connected and once it is closed */
     struct spt_dialled dialled;
-    const char *name;                /* of the server, for messages; kept alive by the user value */
+    const char *name; /* of the server, for messages; kept alive by the user value */
     struct spt_redis_limits limits;
     bool secure;                  /* by TLS */
     struct spt_resource resource; /* in the env's while it is open */
