@@ -59,6 +59,7 @@ trap 'exit 143' TERM
 new_folder() {
     folder=$(mktemp -d "${TMPDIR:-/tmp}/septet-$suite.XXXXXX")
     folders+=("$folder")
+    chmod 755 "$folder" # it is the root of other users, too
 }
 
 # make_bare: makes a bare Debian in a new folder, with nothing installed but apt.
