@@ -213,7 +213,9 @@ class Conformance(harness.Case):
                  for name in os.listdir(os.path.join(ROOT, "tests", folder))]
         for path in paths:
             ending = path.rpartition(".")[2]
-            for title in re.findall(titles.get(ending, "$^"), read(path), re.M):
+            if ending not in titles:
+                continue
+            for title in re.findall(titles[ending], read(path), re.M):
                 tested.update(re.findall(r"(?:fault|http)\.\w+", title))
                 tested.update("%s.%s" % found for found in re.findall(r"(fault|http)_(\d+)", title))
         self.assertEqual(len(rows), 61 + 48 + 3)
