@@ -12,7 +12,6 @@ local loops = {}
 local try, raise, is = core.try, core.raise, core.is
 local new_job, driver_of, now = job.new, queue.driver, core.now
 
-local ENDS = 4 -- ends in flight, and jobs at work, for each worker
 local FIRST_POLL, LAST_POLL = 0.01, 0.25 -- seconds
 local GATHER = 0.003 -- seconds from one call to the next, if that one has little to do
 
@@ -48,8 +47,7 @@ local function pause(self, due)
 end
 
 -- Returns the seconds for which a call waits for more to do, or nil. While there are jobs enough, a
--- call that moves few of them is a commit too many. A take is no commit on the disk, so several go
--- before the ends are written: these wait for three times as many jobs as there are workers.
+-- call that moves few of them is a commit too many.
 local function gathers(self, before)
   local rest = self.more and self.shared and not self.stopping and before + GATHER - now()
   return rest and rest > 0 and rest or nil
@@ -78,7 +76,8 @@ end
 --- Takes jobs until the run is to end. Returns true if none is left.
 function loops.take(self)
   while not self.stopping and not self.is_cut do
-    local n = math.min(self.workers - self.busy, ENDS * self.workers - #self.held)
+    -- A kill may repeat what is at work and what is not written yet: no more than the workers.
+    local n = self.workers - #self.held
     local rest = n > 0 and n < self.enough and gathers(self, self.took_at)
     if n <= 0 or rest then
       self.wakes_at = self.workers - (rest and self.enough or 1)
@@ -120,9 +119,9 @@ end
 function loops.write(self)
   while true do
     local batch = self.ends
-    local rest = #batch > 0 and #batch < self.many and gathers(self, self.wrote_at)
+    local rest = #batch > 0 and #batch < self.enough and gathers(self, self.wrote_at)
     if #batch == 0 or rest then
-      self.writes_at = rest and self.many or 1
+      self.writes_at = rest and self.enough or 1
       receive(self.writer, rest)
       self.writes_at = math.huge
     else

@@ -137,7 +137,7 @@ function run.run(of, options, fn)
     name = hash.random(6, "hex") .. ".", calls = 0, busy = 0, held = {}, ends = {},
     signal = sync.channel(1), writer = sync.channel(1), ended = core.future(),
     poll = loops.FIRST_POLL, renewed = core.now(), took_at = 0, wrote_at = 0,
-    enough = math.max((options.workers or 16) // 4, 1), many = 3 * (options.workers or 16),
+    enough = math.max((options.workers or 16) // 4, 1),
     wakes_at = -1, writes_at = math.huge,
     counts = { done = 0, failed = 0, dead = 0, dropped = 0, lost = 0, returned = 0 },
   }, Run)
