@@ -80,9 +80,7 @@ function loops.take(self)
     local n = self.workers - #self.held
     local rest = n > 0 and n < self.enough and gathers(self, self.took_at)
     if n <= 0 or rest then
-      self.wakes_at = self.workers - (rest and self.enough or 1)
       wait(self, rest)
-      self.wakes_at = -1
     else
       -- After a long computation, the leases of the others must not end here.
       if #self.held > 0 and now() - self.renewed > self.lease / 2 then renew(self) end

@@ -134,11 +134,11 @@ function run.run(of, options, fn)
     timeout = options.timeout, forever = options.forever, keep = options.keep,
     limit_per = options.limit_per, limit_per_key = options.limit_per_key,
     on_error = options.on_error,
-    name = hash.random(6, "hex") .. ".", calls = 0, busy = 0, held = {}, ends = {},
+    name = hash.random(6, "hex") .. ".", calls = 0, held = {}, ends = {},
     signal = sync.channel(1), writer = sync.channel(1), ended = core.future(),
     poll = loops.FIRST_POLL, renewed = core.now(), took_at = 0, wrote_at = 0,
     enough = math.max((options.workers or 16) // 4, 1),
-    wakes_at = -1, writes_at = math.huge,
+    writes_at = math.huge,
     counts = { done = 0, failed = 0, dead = 0, dropped = 0, lost = 0, returned = 0 },
   }, Run)
   self.bell:add(self)

@@ -144,12 +144,10 @@ local function work(self, at_work)
     end_job(self, at_work, try(timeout, self.timeout, attempt, self, at_work))
   end
   at_work.task = nil
-  self.busy = self.busy - 1
-  if self.busy <= self.wakes_at then self:wake() end
 end
 
 local function start(self, taken)
-  self.busy, taken.began = self.busy + 1, now()
+  taken.began = now()
   seen.taken(self.url, taken.key, taken.attempt, wall() - (taken.put_at or wall()))
   taken.task = spawn_shown(self.jobs, taken.key, self.fn, work, self, taken)
 end
