@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The server's scripts that look at the queue, and those that change it by hand. They follow the
--- BASE of redis_scripts.lua.
+-- The server's scripts that open a queue, look at it, and change it by hand. They follow the BASE
+-- of redis_scripts.lua.
 local scripts = {}
 
 -- open(id, format, existing): the id of the queue. If there is none, it is made, but not if

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The server's scripts that take jobs, and those that look at the queue. They follow the BASE of
+-- The server's scripts that lease jobs, renew leases, and give jobs back. They follow the BASE of
 -- redis_scripts.lua.
 local scripts = {}
 
