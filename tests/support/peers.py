@@ -8,7 +8,7 @@ and end with their starter. Each sets variables in the environment:
  faulty     SEPTET_FAULTY, the ports of faulty.py as JSON; SEPTET_FAULTY_LOG
  h2         SEPTET_H2, the port of h2.py; SEPTET_H2_LOG
  nginx      SEPTET_NGINX and SEPTET_NGINX_TLS, its URLs; SEPTET_NGINX_LOG; SEPTET_NGINX_ROOT, the
-            folder that it serves
+            folder that it serves; SEPTET_NGINX_SOCKET, where it asks for what is below /held/
  tinyproxy  SEPTET_TINYPROXY and SEPTET_TINYPROXY_AUTH, host:port of one for all and of one for
             user:secret
  socks      SEPTET_SOCKS and SEPTET_SOCKS_AUTH, the same of SOCKS5
@@ -67,6 +67,7 @@ http {{
     location = /204 {{ return 204; }}
     location = /moved {{ return 301 /small.txt; }}
     location = /405 {{ limit_except GET {{ deny all; }} }}
+    location /held/ {{ proxy_pass http://unix:{folder}/held:/; }}
     location /upstream/ {{ proxy_pass {origin}/; proxy_http_version 1.1; client_max_body_size 1m; }}
   }}
 }}
@@ -203,6 +204,7 @@ class Peers:
         self.environment.update(
             SEPTET_NGINX=f"http://127.0.0.1:{plain}", SEPTET_NGINX_TLS=f"https://127.0.0.1:{tls}",
             SEPTET_NGINX_LOG=self.path("nginx.log"), SEPTET_NGINX_ROOT=self.path("root"),
+            SEPTET_NGINX_SOCKET=self.path("held"),
         )
 
     def start_tinyproxy(self):
