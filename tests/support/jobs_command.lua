@@ -96,8 +96,9 @@ local function all_of(engine)
 
   on("retry makes dead jobs pending again, by key or all of them", function(place)
     fill(place)
-    local _, status, err = run(place, "retry", "bad", "one", "none")
-    equal({ status, err }, { 1, "septet: no dead job 'one'\nseptet: no dead job 'none'\n" })
+    local out, status, err = run(place, "retry", "bad", "one", "none")
+    equal({ out, status, err }, { "1 job pending again\n", 1, "septet: no dead job 'one'\n"
+      .. "septet: no dead job 'none'\n" })
     equal(objects(output(place, "stats", "--json"))[1].pending, 2)
     equal(output(place, "retry", "--all"), "0 jobs pending again\n")
     local q <close> = place:queue()
@@ -108,9 +109,9 @@ local function all_of(engine)
 
   on("remove forgets jobs in any state", function(place)
     fill(place)
-    equal(output(place, "remove", "one", "bad", "later"), "")
-    local _, status, err = run(place, "remove", "one")
-    equal({ status, err }, { 1, "septet: no job 'one'\n" })
+    equal(output(place, "remove", "one", "bad", "later"), "3 jobs removed\n")
+    local out, status, err = run(place, "remove", "one")
+    equal({ out, status, err }, { "0 jobs removed\n", 1, "septet: no job 'one'\n" })
     local stats = objects(output(place, "--json"))[1]
     equal({ stats.pending, stats.delayed, stats.done, stats.dead }, { 1, 0, 1, 0 })
   end)
@@ -120,7 +121,7 @@ local function all_of(engine)
     local out, status, err = run(place, "clear")
     equal({ out, status }, { "", 2 })
     equal(err:find("clear removes all 5 jobs of", 1, true) ~= nil, true, err)
-    equal(output(place, "clear", "--yes"), "")
+    equal(output(place, "clear", "--yes"), "5 jobs removed\n")
     local stats = objects(output(place, "--json"))[1]
     equal({ stats.pending, stats.delayed, stats.done, stats.dead }, { 0, 0, 0, 0 })
     equal(output(place, "results"), "")
@@ -196,7 +197,7 @@ local function all_of(engine)
       local q <close> = place:queue()
       q:put { key = "--all" }
     end
-    equal(output(place, "remove", "--", "--all"), "")
+    equal(output(place, "remove", "--", "--all"), "1 job removed\n")
   end)
 
   on("a reader that goes away ends it without a word", function(place)

@@ -125,16 +125,19 @@ end
 
 -- --- changes ---
 
--- Calls fn(key) for each key. Returns the status: a key for which it returned nothing is named.
-local function for_keys(keys, fn, problem)
-  local status = DONE
+-- Calls fn(key) for each key, and tells for how many it returned a true value: they are `what` now.
+-- Each of the others is named as a problem. Returns the exit status.
+local function for_keys(keys, fn, what, problem)
+  local n = 0
   for _, key in ipairs(keys) do
-    if not fn(key) then
+    if fn(key) then
+      n = n + 1
+    else
       output.complain("%s '%s'", problem, key)
-      status = FAILED
     end
   end
-  return status
+  write(words.number(n, "job"), what, "\n")
+  return n == #keys and DONE or FAILED
 end
 
 function run.retry(q, keys, options)
@@ -142,11 +145,12 @@ function run.retry(q, keys, options)
     write(words.number(q.driver:retry(nil), "job"), " pending again\n")
     return DONE
   end
-  return for_keys(keys, function(key) return q.driver:retry(key) > 0 end, "no dead job")
+  return for_keys(keys, function(key) return q.driver:retry(key) > 0 end, " pending again",
+    "no dead job")
 end
 
 function run.remove(q, keys)
-  return for_keys(keys, function(key) return q.driver:remove(key) end, "no job")
+  return for_keys(keys, function(key) return q.driver:remove(key) end, " removed", "no job")
 end
 
 function run.forget(q, ages)
@@ -155,14 +159,15 @@ function run.forget(q, ages)
 end
 
 function run.clear(q, _, options)
+  local stats, n = q.driver:stats(), 0
+  for _, name in ipairs(states) do n = n + (stats[name] or 0) end
   if not options.yes then
-    local stats, n = q.driver:stats(), 0
-    for _, name in ipairs(states) do n = n + (stats[name] or 0) end
     output.complain("clear removes all %s of '%s'; if that is meant, add --yes",
       words.number(n, "job"), q.shown)
     return USAGE
   end
   q.driver:clear()
+  write(words.number(n, "job"), " removed\n")
   return DONE
 end
 
