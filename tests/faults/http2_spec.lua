@@ -214,7 +214,8 @@ describe("http.41", function()
     local fresh = session:get(NGINX .. "/small.txt", { fresh = true })
     equal({ fresh.version, fresh.reused, fresh.body }, { "1.1", false, "0123456789abcdef" })
     for _, t in ipairs(tasks) do equal({ t:await().version, t:await().reused }, { "2", true }) end
-    equal(session:stats().connections, 1)
+    -- libcurl 8.14 waits for the server's part of the end of TLS before it closes
+    origin.eventually(function() return session:stats().connections == 1 end)
   end)
 
   it("M6: trailers of a stream of HTTP/2 are apart from its head", function()
