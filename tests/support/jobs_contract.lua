@@ -559,6 +559,41 @@ function specs.finish(open)
       { 15, 10, "e6", "e15" })
   end)
 
+  it("law_2_one_commit: an exchange takes what its ends have brought back or put", function()
+    local place <close> = open()
+    local d = place:driver()
+    put(d, { key = "a", group = "g" }, { key = "waits", group = "g" }, "b", "c", "later")
+    local got, its_token = take(d, 4, { limit = 1 })
+    equal(keys_of(got), { "a", "b", "c", "later" })
+    local ends = { { key = "a", token = its_token, how = "done", result = "1" },
+      { key = "b", token = its_token, how = "dropped",
+        puts = { { key = "child", priority = 1 }, { key = "c" } } },
+      { key = "c", token = its_token, how = "back" },
+      { key = "no such", token = its_token, how = "done" } }
+    local options = { lease = 60, attempts = 5, limit = 1, token = token() }
+    local answers, new, list, state = d:exchange(ends, 3, options)
+    equal({ answers, new[2], keys_of(list), state.open },
+      { { true, true, true, false }, 1, { "child", "waits", "c" }, true })
+    equal(counts_of(d), { leased = 4, done = 2 })
+    local again, _, same = d:exchange(ends, 3, options)
+    equal({ again, keys_of(same) }, { { true, true, true, false }, { "child", "waits", "c" } })
+  end)
+
+  it("an exchange asked for no job takes none, but those that its token took before", function()
+    local place <close> = open()
+    local d = place:driver()
+    put(d, "a", "b")
+    local list, its_token = take(d, 1)
+    local options = { lease = 60, attempts = 5, token = its_token }
+    local answers, new, same, state = d:exchange({}, 0, options)
+    equal({ answers, new, keys_of(same), state.open }, { {}, {}, keys_of(list), true })
+    options.token = token()
+    local _, _, none = d:exchange({}, 0, options)
+    equal({ none, counts_of(d) }, { {}, { pending = 1, leased = 1 } })
+    equal({ select(3, d:exchange({ { key = "a", token = its_token, how = "done" } }, 0)) }, {})
+    equal(counts_of(d), { pending = 1, done = 1 })
+  end)
+
   it("law_10_asked_again: an end whose answer was lost is not done twice", function()
     for _, how in ipairs { "done", "dropped", "retry", "dead", "back" } do
       local place <close> = open()

@@ -224,6 +224,11 @@ function Model:finish(_, ends)
   return answers
 end
 
+function Model:exchange(owner, ends, n, options)
+  local answers = self:finish(owner, ends)
+  return answers, nil, self:take(owner, n, options)
+end
+
 function Model:renew(_, list, lease)
   local answers = {}
   for i, asked in ipairs(list) do

@@ -63,19 +63,27 @@ end
 
 local function draw_lease(draw) return { lease = draw(1000) } end
 
+local function draw_take(draw, env)
+  return { n = draw(4), lease = draw { 30, 60 }, attempts = env.attempts,
+    limit = draw(10) == 1 and draw { 1, 2, false } or env.limit }
+end
+
 -- How often each step is drawn, and how.
 local STEPS = {
   { 8, "put", function(draw) return { jobs = several(draw, 4, draw_put) } end },
-  { 10, "take", function(draw, env)
-      return { n = draw(4), lease = draw { 30, 60 }, attempts = env.attempts,
-        limit = draw(10) == 1 and draw { 1, 2, false } or env.limit }
-    end },
+  { 8, "take", draw_take },
   { 1, "take_again", function(draw) return { which = draw(1000) } end },
   { 3, "enter", function(draw, env)
       return { list = several(draw, 3, draw_lease), limit = env.limit or 2 }
     end },
-  { 10, "finish", function(draw) return { ends = several(draw, 3, draw_end) } end },
+  { 8, "finish", function(draw) return { ends = several(draw, 3, draw_end) } end },
   { 1, "finish_again", function(draw) return { which = draw(1000) } end },
+  { 6, "exchange", function(draw, env)
+      local step = draw_take(draw, env)
+      step.n, step.ends = draw { 0, 1, 2, 3 }, several(draw, 3, draw_end)
+      return step
+    end },
+  { 1, "exchange_again", function(draw) return { which = draw(1000) } end },
   { 2, "renew", function(draw)
       return { list = several(draw, 3, draw_lease), seconds = draw { 30, 60, 90 } }
     end },
@@ -129,8 +137,9 @@ end
 
 -- --- running ---
 
--- A side is an engine or the model: { drivers, given, takes, finishes, reopen }. All but the last
--- are lists by slot: a lease is ended, and an end is asked for again, by the driver that took it.
+-- A side is an engine or the model: { drivers, given, takes, finishes, exchanges, reopen }. All but
+-- the last are lists by slot: a lease is ended, and a call asked for again, by the driver that took
+-- it.
 
 -- Returns one of a list, of which the last ones are drawn most often.
 local function recent(list, drawn)
@@ -169,21 +178,28 @@ end
 -- Puts a driver into a slot. It knows nothing of what the one before has done.
 local function fill(side, slot, driver)
   side.drivers[slot], side.given[slot] = driver, {}
-  side.takes[slot], side.finishes[slot] = {}, {}
+  side.takes[slot], side.finishes[slot], side.exchanges[slot] = {}, {}, {}
 end
 
 local run = {}
 
 function run.put(driver, step) return driver:put(step.jobs) end
 
-function run.take(driver, step, side)
-  local options = { lease = step.lease, attempts = step.attempts, limit = step.limit or nil,
+local function options_of(step)
+  return { lease = step.lease, attempts = step.attempts, limit = step.limit or nil,
     token = "token-" .. step.id }
-  table.insert(side.takes[step.slot], step)
-  local list, info = driver:take(step.n, options)
+end
+
+local function give(side, step, list)
   for _, job in ipairs(list) do
-    table.insert(side.given[step.slot], { key = job.key, token = options.token })
+    table.insert(side.given[step.slot], { key = job.key, token = "token-" .. step.id })
   end
+end
+
+function run.take(driver, step, side)
+  table.insert(side.takes[step.slot], step)
+  local list, info = driver:take(step.n, options_of(step))
+  give(side, step, list)
   return list, info
 end
 
@@ -206,6 +222,23 @@ end
 function run.finish_again(driver, step, side)
   local before = recent(side.finishes[step.slot], step.which)
   if before then return (driver:finish(before)) end
+end
+
+local function exchange(driver, step, side, ends)
+  local answers, _, list, info = driver:exchange(ends, step.n, options_of(step))
+  give(side, step, list)
+  return answers, list, info
+end
+
+function run.exchange(driver, step, side)
+  local ends = leases_of(side, step.slot, step.ends)
+  table.insert(side.exchanges[step.slot], { step, ends })
+  return exchange(driver, step, side, ends)
+end
+
+function run.exchange_again(driver, step, side)
+  local before = recent(side.exchanges[step.slot], step.which)
+  if before then return exchange(driver, before[1], side, before[2]) end
 end
 
 function run.renew(driver, step, side)
@@ -288,8 +321,8 @@ end
 local function compare(list, place)
   local clock = place.clock
   local model = Model.new(clock, place.dead)
-  local engine_side = { drivers = {}, given = {}, takes = {}, finishes = {} }
-  local model_side = { drivers = {}, given = {}, takes = {}, finishes = {} }
+  local engine_side = { drivers = {}, given = {}, takes = {}, finishes = {}, exchanges = {} }
+  local model_side = { drivers = {}, given = {}, takes = {}, finishes = {}, exchanges = {} }
   function engine_side.reopen(driver, crashes, seen)
     if crashes then place:crash(driver, seen) else place.drivers[driver] = nil end
     return place:driver()

@@ -499,12 +499,12 @@ describe("a cancelled run", function()
   end)
 
   it("an engine that fails ends it with that error", function()
-    for _, method in ipairs { "take", "finish", "renew" } do
+    for method, nth in pairs { exchange = 3, renew = 2 } do
       local q <close> = queue_of("a", "b", "c", "d")
       local driver, calls = driver_of(q), 0
       driver[method] = function(self, ...)
         calls = calls + 1
-        if calls == 2 then error("the " .. method .. " broke", 0) end
+        if calls == nth then error("the " .. method .. " broke", 0) end
         return getmetatable(self).__index[method](self, ...)
       end
       local err = raises(nil, q.run, q, { workers = 2, lease = 3 }, function(job)
@@ -681,14 +681,11 @@ describe("a run at work", function()
     local q <close> = jobs.open "memory:"
     for i = 1, 100 do q:put { key = i .. "" } end
     local driver, busy, most_leased, most_ends = driver_of(q), 0, 0, 0
-    function driver:take(n, options)
+    function driver:exchange(ends, n, options)
       equal(n <= 4 - busy, true)
-      return getmetatable(self).__index.take(self, n, options)
-    end
-    function driver:finish(ends)
       most_ends = math.max(most_ends, #ends)
-      task.sleep(1) -- a slow engine: meanwhile, jobs end
-      return getmetatable(self).__index.finish(self, ends)
+      if #ends > 0 then task.sleep(1) end -- a slow engine: meanwhile, jobs end
+      return getmetatable(self).__index.exchange(self, ends, n, options)
     end
     local got = q:run({ workers = 4 }, function()
       busy = busy + 1
@@ -703,9 +700,9 @@ describe("a run at work", function()
     local q <close> = jobs.open "memory:"
     q:put_many { { key = "short" }, { key = "long" }, { key = "next" } }
     local driver, passed, steps = driver_of(q), helpers.stopwatch(), {}
-    function driver:finish(ends)
-      task.sleep(10)
-      return getmetatable(self).__index.finish(self, ends)
+    function driver:exchange(ends, n, options)
+      if #ends > 0 then task.sleep(10) end
+      return getmetatable(self).__index.exchange(self, ends, n, options)
     end
     q:run({ workers = 2, lease = 300 }, function(job)
       if job.key == "next" then steps.next = passed() end

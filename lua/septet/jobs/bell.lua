@@ -32,9 +32,12 @@ function Bell:remove(run)
   end
 end
 
---- Wakes the runs, as jobs were put or have ended. Never waits.
-function Bell:ring()
-  for _, run in ipairs(self.runs) do run:wake() end
+--- Wakes the runs, as jobs were put or have ended, but for the run that has rung. Never waits.
+---@param by septet.jobs.Run|nil
+function Bell:ring(by)
+  for _, run in ipairs(self.runs) do
+    if run ~= by then run:wake() end
+  end
 end
 
 return bell

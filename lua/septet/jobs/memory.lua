@@ -24,9 +24,6 @@ local function put(store, at, jobs)
 end
 
 --- Adds jobs. Returns the number of new ones, and a table with true for each.
----@param jobs table[] { key, data, priority, delay, again, group }
----@return integer
----@return table<integer, true>
 function Driver:put(jobs) return put(self.store, self.clock.wall(), jobs) end
 
 -- --- take ---
@@ -113,11 +110,8 @@ local function due_in(self)
   return least < math.huge and math.max(least, 0) or nil
 end
 
---- Leases up to n jobs, and returns them and what is left: { open, due, lost }.
----@param options table { lease, attempts, limit, token }
----@return table[]
----@return table
-function Driver:take(n, options)
+-- Leases up to n jobs. Returns them and what is left: { open, due, lost }.
+local function take(self, n, options)
   local store, list, lost = self.store, {}, nil
   if store.tokens[options.token] then
     for i, job in ipairs(store.tokens[options.token]) do list[i] = view(job) end
@@ -135,9 +129,6 @@ function Driver:take(n, options)
 end
 
 --- Puts leased jobs into their groups. One waits there if the group is full.
----@param list table[] { key, token, group }
----@param limit integer
----@return (boolean|"lost")[]
 function Driver:enter(list, limit)
   local store, answers = self.store, {}
   for i, asked in ipairs(list) do
@@ -178,12 +169,9 @@ local function end_job(store, job, ending, wall)
   states.leave(store, job)
 end
 
---- Ends jobs. Returns for each if its lease held, or if its token has ended it before; and how many
---- of the jobs that it put were new.
----@param ends table[] { key, token, how, result, puts, delay, error, traceback }
----@return boolean[]
----@return table<integer, integer>
-function Driver:finish(ends)
+-- Ends jobs. Returns for each if its lease held, or if its token has ended it before; and how many
+-- of the jobs that it put were new.
+local function finish(self, ends)
   local store, wall, answers, new = self.store, self.clock.wall(), {}, {}
   for i, ending in ipairs(ends) do
     local job = store.jobs[ending.key]
@@ -198,10 +186,27 @@ function Driver:finish(ends)
   return answers, new
 end
 
+--- Ends jobs, then leases up to n others.
+---@param ends table[] { key, token, how, result, puts, delay, error, traceback }
+---@param n integer
+---@param options table|nil { lease, attempts, limit, token }; nil: none are wanted
+---@return boolean[] # for each end, if its lease held, or if its token has ended it before
+---@return table<integer, integer> # how many of the jobs that it put were new
+---@return table[]|nil # the jobs, or those that were leased under the token before
+---@return table|nil # what is left: { open, due, lost }
+function Driver:exchange(ends, n, options)
+  local answers, new = finish(self, ends)
+  if not options then return answers, new end
+  return answers, new, take(self, n, options)
+end
+
+--- Ends jobs, as exchange() does.
+function Driver:finish(ends) return Driver.exchange(self, ends, 0) end
+
+--- Leases up to n jobs, as exchange() does.
+function Driver:take(n, options) return select(3, Driver.exchange(self, {}, n, options)) end
+
 --- Renews leases. Returns for each if it held.
----@param list table[] { key, token }
----@param seconds number
----@return boolean[]
 function Driver:renew(list, seconds)
   local store, answers = self.store, {}
   for i, asked in ipairs(list) do
@@ -263,8 +268,6 @@ end
 -- --- the hand ---
 
 --- Makes a dead job pending, or all. Returns their number.
----@param key string|nil
----@return integer
 function Driver:retry(key)
   local store = self.store
   local list = key and { store.jobs[key] } or states.page(store.dead, nil, math.huge)
@@ -279,8 +282,6 @@ function Driver:retry(key)
 end
 
 --- Removes a job in any state. Returns true if there was one.
----@param key string
----@return boolean
 function Driver:remove(key)
   local job = self.store.jobs[key]
   if job then states.remove(self.store, job) end
@@ -303,7 +304,6 @@ function Driver:forget(seconds)
   return n
 end
 
----@return string[]
 function Driver:check() return {} end
 
 -- A call waits, as one of any engine does, so that a script which runs here runs there, too. A
@@ -335,9 +335,6 @@ end
 local meta = { __index = Waiting }
 
 --- Returns the driver of a queue in memory. `options.alive` tells whether an owner still is.
----@param target table
----@param options table { owner, clock, alive }
----@return septet.jobs.Memory
 function memory.open(target, options)
   local store = target.name and named[target.name] or states.new()
   if target.name then named[target.name] = store end

@@ -15,6 +15,7 @@ local run = {}
 
 local guard, try, raise, is = loops.guard, core.try, core.raise, core.is
 
+local CALLS = 2  -- loops that call the engine
 local FLUSH = 10 -- seconds for the last ends of a run that was cut short
 
 ---@class septet.JobsRunOptions
@@ -59,17 +60,13 @@ local function watch(self)
   self:cut(err.reason or "the run was cancelled")
 end
 
--- Takes jobs in a group that is `jobs`, and waits for those at work.
-local function take_in(jobs, self)
+-- Waits in a group that is `jobs`, in which they are at work. Returns true if none is left.
+local function host(jobs, self)
   self.jobs = jobs
   if self.is_cut then return end
-  return guard(self, loops.take)
-end
-
--- Writes the ends of jobs until the run is over. What the engine refused is kept for a last try.
-local function write_all(self)
-  guard(self, loops.write)
-  self.unwritten, self.writing = self.writing, nil
+  self:wake()
+  self.drained:await()
+  return self.complete
 end
 
 -- Ends the jobs that the run still holds. If the engine fails, they come back by themselves.
@@ -84,13 +81,13 @@ local function spawn(self, part, fn, ...)
 end
 
 local function serve(self)
-  spawn(self, "ends", write_all, self)
+  for i = 1, CALLS do spawn(self, "calls " .. i, guard, self, loops.call) end
   spawn(self, "leases", guard, self, loops.renew)
   if self.keep then spawn(self, "old results", guard, self, loops.forget) end
   core.checkpoint() -- each of them runs, before the end may cancel it
-  self.complete = group.group(take_in, self)
+  local complete = group.group(host, self)
   wind_up(self)
-  self.over = true
+  self.complete, self.over = complete, true
   self.ended:set()
 end
 
@@ -125,6 +122,7 @@ function run.run(of, options, fn)
   options = check(options, fn)
   core.checkpoint() -- a cancelled task takes nothing
   local _, is_virtual = core.trace_host()
+  local half = math.max((options.workers or 16) // CALLS, 1)
   local self = setmetatable({
     fn = fn, queue = of, url = of.url, bell = queue.bell(of), shared = queue.is_shared(of),
     is_virtual = is_virtual,
@@ -134,11 +132,11 @@ function run.run(of, options, fn)
     timeout = options.timeout, forever = options.forever, keep = options.keep,
     limit_per = options.limit_per, limit_per_key = options.limit_per_key,
     on_error = options.on_error,
-    name = hash.random(6, "hex") .. ".", calls = 0, held = {}, ends = {},
-    signal = sync.channel(1), writer = sync.channel(1), ended = core.future(),
-    poll = loops.FIRST_POLL, renewed = core.now(), took_at = 0, wrote_at = 0,
-    enough = math.max((options.workers or 16) // 4, 1),
-    writes_at = math.huge,
+    name = hash.random(6, "hex") .. ".", made = 0, held = {}, ends = {}, failed = {},
+    signal = sync.channel(1), drained = core.future(), ended = core.future(),
+    calls = 0, callers = 0, waiting = 0, coming = 0,
+    poll = loops.FIRST_POLL, ask_at = 0, renewed = core.now(), called_at = 0,
+    writes_at = math.huge, more = true, half = half, enough = math.max(half // 2, 1),
     counts = { done = 0, failed = 0, dead = 0, dropped = 0, lost = 0, returned = 0 },
   }, Run)
   self.bell:add(self)

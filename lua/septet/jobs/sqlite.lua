@@ -291,6 +291,15 @@ function Driver:finish(ends)
   return answers, new
 end
 
+--- Ends jobs, then leases up to n others.
+---@async
+function Driver:exchange(ends, n, options)
+  local answers, new = {}, {}
+  if #ends > 0 then answers, new = self:finish(ends) end
+  if not options then return answers, new end
+  return answers, new, self:take(n, options)
+end
+
 --- Renews leases. Returns for each if it held.
 function Driver:renew(asked, seconds)
   local list, n, lease = {}, 0, self.clock.steady() + seconds

@@ -22,13 +22,10 @@ Run.__index = Run
 
 -- --- signals between the tasks ---
 
---- Lets the loop that takes jobs look again. Never waits.
+--- Has the engine asked again for jobs. Never waits.
 function Run:wake()
-  self.woken = true
-  if self.idle then
-    self.idle = false
-    self.signal:try_send(true)
-  end
+  self.look = true
+  if self.waiting > 0 then self.signal:try_send(true) end
 end
 
 --- Ends the run with an error. The first one counts.
@@ -72,14 +69,22 @@ function Run:settle(ended, how)
   self:release(ended)
 end
 
---- Gives a job's end to the loop that writes them.
+--- Gives a job's end to the loops that call the engine.
 function Run:hand_in(ended, how)
   ended.how, ended.ran = how, ended.began and now() - ended.began or 0
   if how ~= "done" and how ~= "dropped" then ended.puts = nil end
-  self.ends[#self.ends + 1] = ended
-  if #self.ends >= self.writes_at then
+  local n = #self.ends + 1
+  self.ends[n] = ended
+  if n >= self.writes_at then
     self.writes_at = math.huge
-    self.writer:try_send(true)
+    self.signal:try_send(true)
+  end
+end
+
+--- Ends the jobs that the run holds and that did not begin, as if they had not been taken.
+function Run:give_back()
+  for _, held in ipairs(self.held) do
+    if not held.how then self:hand_in(held, "back") end
   end
 end
 
@@ -147,6 +152,7 @@ local function work(self, at_work)
 end
 
 local function start(self, taken)
+  if self.stopping or self.is_cut then return taken.how or self:hand_in(taken, "back") end
   taken.began = now()
   seen.taken(self.url, taken.key, taken.attempt, wall() - (taken.put_at or wall()))
   taken.task = spawn_shown(self.jobs, taken.key, self.fn, work, self, taken)
