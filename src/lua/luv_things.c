@@ -22,9 +22,10 @@ struct spt_luv *spt_luv_push(lua_State *L)
 
 enum kind { OTHER, HANDLE, REQUEST, WORK };
 
-/* The head of what the `data` of luv's requests points to, from luv's lreq.h. */
-struct luv_request {
-    int request_ref;
+/* The head of what the `data` of luv's requests and handles points to, from its lreq.h and
+ * lhandle.h. */
+struct luv_data {
+    int ref; /* to the request or handle */
     int callback_ref;
 };
 
@@ -57,7 +58,7 @@ static enum kind kind_of(lua_State *L, int luv)
  * and names run at once. */
 static bool is_in_flight(const uv_req_t *request)
 {
-    const struct luv_request *data = request->data;
+    const struct luv_data *data = request->data;
     bool may_be_sync = request->type == UV_FS || request->type == UV_GETADDRINFO ||
                        request->type == UV_GETNAMEINFO || request->type == UV_RANDOM;
     return data && !(may_be_sync && data->callback_ref == LUA_NOREF);
@@ -186,16 +187,29 @@ static void end_all(lua_State *L, int luv)
     }
 }
 
-/* Releases the requests that have ended. luv keeps those that read directories. */
+/* Returns the data of the value on top of the stack, if that is a request that has ended, or a
+ * handle that is closed. */
+static struct luv_data *ended(lua_State *L, int luv)
+{
+    enum kind kind = kind_of(L, luv);
+    if (kind == REQUEST)
+        return ((uv_req_t *)lua_touserdata(L, -1))->data;
+    if (kind != HANDLE)
+        return NULL;
+    const uv_handle_t *handle = *(uv_handle_t **)lua_touserdata(L, -1);
+    return handle && spt_closing_is_closed(handle) ? handle->data : NULL;
+}
+
+/* Releases what has ended, once all has. luv keeps the requests that read directories, and the
+ * handles that other code has closed: luv 1.48 never frees the memory of these. */
 static void release_ended(lua_State *L, int luv)
 {
     for (lua_pushnil(L); lua_next(L, LUA_REGISTRYINDEX); lua_pop(L, 1)) {
-        uv_req_t *request = lua_touserdata(L, -1);
-        if (kind_of(L, luv) != REQUEST || !request->data)
+        struct luv_data *data = ended(L, luv);
+        if (!data)
             continue;
-        struct luv_request *data = request->data;
-        luaL_unref(L, LUA_REGISTRYINDEX, data->request_ref);
-        data->request_ref = LUA_NOREF;
+        luaL_unref(L, LUA_REGISTRYINDEX, data->ref);
+        data->ref = LUA_NOREF;
     }
 }
 
