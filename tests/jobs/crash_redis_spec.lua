@@ -22,5 +22,6 @@ it("law_4_at_least_once: four processes and their server are killed again and ag
   over:set()
   killer:await()
   equal(deaths > 0, true)
+  print(("%d kills of the server"):format(deaths))
   crash:check()
 end)
