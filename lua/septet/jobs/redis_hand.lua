@@ -8,7 +8,7 @@ local scripts = {}
 scripts.open = [==[
 local P = string.sub(KEYS[1], 1, -5)
 local TYPES = {meta = 'hash', jobs = 'hash', data = 'hash', notes = 'hash', groups = 'hash',
-  takes = 'hash', classes = 'zset', delayed = 'zset', leases = 'zset', waiting = 'zset',
+  takes = 'hash', classes = 'hash', delayed = 'zset', leases = 'zset', waiting = 'zset',
   owners = 'zset', results = 'stream', dead = 'stream'}
 local any = false
 for name, kind in pairs(TYPES) do
@@ -31,19 +31,17 @@ return ARGV[1]
 
 -- stats(): pending, waiting, delayed, leased, all, dead, the oldest one's age or "", and the rate.
 scripts.stats = [==[
-local n, first = 0, nil
-for _, class in ipairs(rc('ZRANGE', P .. 'classes', 0, -1)) do
-  for side = 0, 1 do
-    local stream = P .. 'ready:' .. class .. ':' .. side
-    n = n + rc('XLEN', stream)
-    local keys = {}
-    for i, entry in ipairs(rc('XRANGE', stream, '-', '+', 'COUNT', 100)) do
-      keys[i] = entry[2][2]
-    end
-    fetch(keys)
-    for _, key in ipairs(keys) do
-      if not first or jobs[key][W] < first then first = jobs[key][W] end
-    end
+local first
+for _, name in ipairs(rc('HKEYS', P .. 'classes')) do
+  local keys = {}
+  for _, entry in ipairs(rc('XRANGE', P .. 'ready:' .. name, '-', '+', 'COUNT', 100)) do
+    for _, key in ipairs(entry[2]) do keys[#keys + 1] = key end
+    if #keys > 100 then break end
+  end
+  fetch(keys)
+  for _, key in ipairs(keys) do
+    local job = jobs[key]
+    if job and job[S] == 'p' and (not first or job[W] < first) then first = job[W] end
   end
 end
 local done, oldest = 0, wall
@@ -52,7 +50,7 @@ for _, entry in ipairs(rc('XREVRANGE', P .. 'results', '+', '-', 'COUNT', 1000))
   if ended < wall - 60 then break end
   done, oldest = done + 1, ended
 end
-return {n, cnt.waiting, rc('ZCARD', P .. 'delayed'), rc('ZCARD', P .. 'leases'),
+return {cnt.pending, cnt.waiting, rc('ZCARD', P .. 'delayed'), rc('ZCARD', P .. 'leases'),
   rc('HLEN', P .. 'jobs'), rc('XLEN', P .. 'dead'), first and num(math.max(0, wall - first)) or '',
   num(done / math.max(done < 1000 and 1 or 0.001, wall - oldest))}
 ]==]
@@ -86,10 +84,10 @@ while n > 0 and bytes < 4000000 do
   for _, entry in ipairs(list) do
     after = tonumber(string.match(entry[1], '^%d+'))
     local key = entry[2][2]
-    local job, text, list = get(key), rc('HGET', P .. 'data', key), read_notes(key)
-    local k = #reply
-    reply[k + 1], reply[k + 2], reply[k + 3], reply[k + 4] = key, text, job[A], num(job[D])
-    reply[k + 5] = list
+    local job, k = get(key), #reply
+    local text = text_of(key, job)
+    reply[k + 1], reply[k + 2], reply[k + 3] = key, text, job[A] or 0
+    reply[k + 4], reply[k + 5] = num(job[D]), read_notes(key)
     bytes, n = bytes + #(text or ''), n - 1
   end
   if #list < 16 and n > 0 then return reply end
@@ -104,7 +102,7 @@ local key = arg()
 local job = get(key)
 if not job or job[S] ~= 'x' then return 0 end
 rc('XDEL', P .. 'dead', id(job[X]))
-job[X], job[A] = 0, 0
+job[X], job[A] = nil, nil
 pending(key, job)
 flush()
 return 1
@@ -117,7 +115,7 @@ for i, entry in ipairs(list) do keys[i], ids[i] = entry[2][2], entry[1] end
 fetch(keys)
 for _, key in ipairs(keys) do
   local job = jobs[key]
-  job[X], job[A] = 0, 0
+  job[X], job[A] = nil, nil
   pending(key, job)
 end
 bulk('XDEL', 'dead', ids)
@@ -130,8 +128,7 @@ local REMOVE = [==[
 local function remove(key, job)
   local leased = job[S] == 'l'
   if job[S] == 'p' then
-    local stream, entry = entry_of(job)
-    rc('XDEL', P .. stream, entry)
+    cnt.pending = cnt.pending - 1
   elseif job[S] == 'w' then
     rc('ZREM', P .. 'group:' .. job[G], place(key, job))
     no_more_waiting(job[G])
@@ -141,10 +138,12 @@ local function remove(key, job)
   elseif job[S] == 'x' then
     rc('XDEL', P .. 'dead', id(job[X]))
   end
-  if job[R] ~= 0 then rc('XDEL', P .. 'results', id(job[R])) end
-  if job[L] ~= 0 then rc('XDEL', P .. 'results', id(job[L])) end
+  if job[R] then rc('XDEL', P .. 'results', id(job[R])) end
+  if job[L] then rc('XDEL', P .. 'results', id(job[L])) end
   if leased then unlease(key, job) end
-  jobs[key], dirty[key], data[key], notes[key] = false, true, false, false
+  set_text(key, job, '')
+  forget_notes(key, job)
+  jobs[key], dirty[key] = false, true
   if leased then leave(job) end
 end
 ]==]
@@ -185,9 +184,8 @@ return {removed, go_on and string.format('%.0f', after) or ''}
 
 scripts.clear = [==[
 local gone = {}
-for _, class in ipairs(rc('ZRANGE', P .. 'classes', 0, -1)) do
-  gone[#gone + 1] = P .. 'ready:' .. class .. ':0'
-  gone[#gone + 1] = P .. 'ready:' .. class .. ':1'
+for _, name in ipairs(rc('HKEYS', P .. 'classes')) do
+  gone[#gone + 1] = P .. 'ready:' .. name
 end
 for _, name in ipairs(rc('ZRANGE', P .. 'waiting', 0, -1)) do
   gone[#gone + 1] = P .. 'group:' .. name
@@ -195,7 +193,9 @@ end
 for _, name in ipairs({'jobs', 'data', 'notes', 'groups', 'classes', 'delayed', 'leases', 'waiting',
     'takes', 'results', 'dead'}) do gone[#gone + 1] = P .. name end
 for i = 1, #gone, 4000 do rc('UNLINK', unpack(gone, i, math.min(i + 3999, #gone))) end
-for _, name in ipairs({'turn', 'back', 'waiting', 'at_max', 'disorder'}) do cnt[name] = 0 end
+for _, name in ipairs({'turn', 'back', 'pending', 'waiting', 'at_max', 'disorder'}) do
+  cnt[name] = 0
+end
 flush()
 return 1
 ]==]
@@ -204,27 +204,40 @@ scripts.now = [==[
 return num(wall)
 ]==]
 
--- check(cursor, n): the next cursor, and what is wrong with the records on the way.
+-- check(cursor, n): the next cursor, and what is wrong with the records on the way: pairs of a key
+-- and of where it should be.
 scripts.check = [==[
 local page, found = rc('HSCAN', P .. 'jobs', arg(), 'COUNT', arg()), {}
-local function has(stream, entry)
-  return rc('XRANGE', P .. stream, entry, entry)[1] ~= nil
+local key
+local function expect(where, fine)
+  if not fine then found[#found + 1] = key found[#found + 1] = where end
+end
+local function score(where, member) return tonumber(rc('ZSCORE', P .. where, member) or nil) end
+local function entry(where, n)
+  expect(where, rc('XRANGE', P .. where, id(n), id(n))[1])
 end
 for i = 1, #page[2], 2 do
-  local key, job = page[2][i], {cmsgpack.unpack(page[2][i + 1])}
-  local state, fine, where = job[S], true, ''
+  key = page[2][i]
+  local job = {cmsgpack.unpack(page[2][i + 1])}
+  local state = job[S]
   if state == 'p' then
-    local entry
-    where, entry = entry_of(job)
-    fine = has(where, entry)
-  elseif state == 'd' then where = 'delayed' fine = rc('ZSCORE', P .. where, key)
-  elseif state == 'l' then where = 'leases' fine = rc('ZSCORE', P .. where, key)
+    local name, n = place_of(job)
+    local found = rc('XREVRANGE', P .. 'ready:' .. name, id(n), '-', 'COUNT', 1)[1]
+    local first = found and tonumber(string.match(found[1], '^%d+'))
+    expect('ready:' .. name, first and found[2][n - first + 1] == key)
+    local from = rc('HGET', P .. 'classes', name)
+    expect('classes', from and n >= tonumber(from))
+  elseif state == 'd' then expect('delayed', score('delayed', key) == job[D])
+  elseif state == 'l' then
+    expect('leases', score('leases', key))
+    expect('takes', rc('HEXISTS', P .. 'takes', job[K]) == 1)
   elseif state == 'w' then
-    where = 'group:' .. job[G]
-    fine = rc('ZSCORE', P .. where, place(key, job))
-  elseif state == 'x' then where = 'dead' fine = has(where, id(job[X])) end
-  if fine and job[R] ~= 0 then where = 'results' fine = has(where, id(job[R])) end
-  if not fine then found[#found + 1] = key found[#found + 1] = where end
+    local where = 'group:' .. job[G]
+    expect(where, score(where, place(key, job)))
+  elseif state == 'x' then entry('dead', job[X]) end
+  if job[V] == true then expect('data', rc('HEXISTS', P .. 'data', key) == 1) end
+  if job[H] then expect('notes', rc('HEXISTS', P .. 'notes', key) == 1) end
+  if job[R] then entry('results', job[R]) end
 end
 return {page[1], found}
 ]==]

@@ -5,6 +5,7 @@ local core = require "septet.core"
 local failure = require "septet.jobs.failure"
 local hash = require "septet.hash"
 local redis_hand = require "septet.jobs.redis_hand"
+local redis_lease = require "septet.jobs.redis_lease"
 local redis_scripts = require "septet.jobs.redis_scripts"
 local redis_take = require "septet.jobs.redis_take"
 local sync = require "septet.sync"
@@ -23,18 +24,19 @@ Link.__index = Link
 
 -- Scripts that may run while the server is out of memory, so that a full queue can be emptied, and
 -- those that a replica may run.
-local FLAGS = { put = "", finish = "", stats = "no-writes", results = "no-writes",
+local FLAGS = { put = "", exchange = "", stats = "no-writes", results = "no-writes",
   dead = "no-writes", owners = "no-writes", check = "no-writes" }
 
--- Returns the commands that load the scripts, and the hashes by which they are called.
+-- Returns by the names of the scripts the commands that load them, and the hashes by which they are
+-- called. A server gets those that are called: each makes a turn of its collector longer.
 local function sources()
   local loads, hashes = {}, {}
-  for _, part in ipairs { redis_scripts.scripts, redis_take, redis_hand } do
+  for _, part in ipairs { redis_scripts.scripts, redis_take, redis_lease, redis_hand } do
     for name, text in pairs(part) do
       local flags = FLAGS[name] or "allow-oom"
       local source = "#!lua" .. (flags ~= "" and " flags=" .. flags or "") .. "\n" ..
         (name == "open" and "" or redis_scripts.base) .. text
-      loads[#loads + 1] = { "SCRIPT", "LOAD", source }
+      loads[name] = { "SCRIPT", "LOAD", source }
       hashes[name] = hash.digest("sha1", source, "hex")
     end
   end
@@ -42,6 +44,7 @@ local function sources()
 end
 
 local LOADS, HASHES = sources()
+local OF_RUNS = { put = true, exchange = true, take = true, renew = true }
 
 -- What an answer begins with, and the code of the error. The last ones pass.
 local CODES = { GONE = "gone", NEWER = "newer", NOTAQUEUE = "not_a_queue",
@@ -160,14 +163,25 @@ local function command_of(self, step)
   return table.move(step, 2, #step, 5, { "EVALSHA", HASHES[step[1]], "1", self.key })
 end
 
--- Asks once. Returns the replies of the scripts. A server that has forgotten them, or was started
--- anew, gets them.
+-- Loads a script that the server lacks, or with one of a run all of these: a heart-beat that came
+-- too late for that would count its owner dead.
+local function load(self, conn, name)
+  local list = { LOADS[name] }
+  if OF_RUNS[name] then
+    list = {}
+    for other in pairs(OF_RUNS) do list[#list + 1] = LOADS[other] end
+  end
+  check_all(send(self, conn, list), "the server takes no scripts")
+end
+
+-- Asks once. Returns the replies of the scripts, all of one name. A server that has forgotten it,
+-- or was started anew, gets it.
 local function ask(self, make, again)
-  local conn, commands = connection(self), {}
-  for i, step in ipairs(make(again)) do commands[i] = command_of(self, step) end
+  local conn, steps, commands = connection(self), make(again), {}
+  for i, step in ipairs(steps) do commands[i] = command_of(self, step) end
   local replies = send(self, conn, commands)
   if begins(replies[1], "NOSCRIPT") then
-    check_all(send(self, conn, LOADS), "the server takes no scripts")
+    load(self, conn, steps[1][1])
     replies = send(self, conn, commands)
   end
   for _, reply in ipairs(replies) do
@@ -180,10 +194,13 @@ end
 -- come between. Each is made when the one before has arrived.
 local function ask_whole(self, n, make, again)
   local conn <close> = connect(self)
-  check_all(send(self, conn, LOADS), "the server takes no scripts")
-  check_all(send(self, conn, { { "MULTI" } }), REFUSED)
   for i = 1, n do
-    check_all(send(self, conn, { command_of(self, make(again, i)) }), REFUSED)
+    local step = make(again, i)
+    if i == 1 then
+      load(self, conn, step[1])
+      check_all(send(self, conn, { { "MULTI" } }), REFUSED)
+    end
+    check_all(send(self, conn, { command_of(self, step) }), REFUSED)
   end
   local reply, code, words = conn:commands({ { "EXEC" } }, n * WORK)
   if not reply then stop(BROKEN[code] or "open", "the connection broke", words, may_pass(code)) end
@@ -241,6 +258,36 @@ function Link:open()
   if ok then return end
   if not is_fault(err) then error(err, 0) end
   failure.raise(err.code, self.place.shown, err.why, err.reason)
+end
+
+-- Returns the fields of an INFO, or nil if the server does not say.
+local function info(self)
+  local reply = self:command("INFO")
+  if type(reply) ~= "string" then return nil end
+  local fields = {}
+  for name, value in reply:gmatch "([%w_]+):([^\r\n]*)" do fields[name] = value end
+  return fields
+end
+
+--- Raises if this server would lose jobs, and warns, unless `quiet`, if a crash of it may.
+---@async
+function Link:check_server(quiet)
+  local place, fields = self.place, info(self)
+  if not fields then return end
+  local version = fields.redis_version or ""
+  if (tonumber(version:match "^%d+") or 0) < 7 then
+    failure.raise("open", place.shown, ("Redis 7.0 or later is needed, and this is %s")
+      :format(core.escape(version)))
+  end
+  local policy = fields.maxmemory_policy or "noeviction"
+  if policy:find "^allkeys" then
+    failure.raise("evicts", place.shown, ("the server's maxmemory-policy is %s, by which it may " ..
+      "throw jobs away (noeviction is needed)"):format(core.escape(policy)))
+  end
+  if fields.aof_enabled == "0" and not quiet then
+    core.warn(("queue '%s': the server runs without appendonly, so a crash of it loses jobs")
+      :format(place.shown))
+  end
 end
 
 function Link:close()

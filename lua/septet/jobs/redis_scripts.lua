@@ -3,24 +3,33 @@
 -- with the same arguments: the queue's id, the wall and the steady clock or "", the owner, and "1"
 -- if it is asked again because its answer was lost.
 --
--- jobs, data, notes  hashes by a job's key: its record, its data, its failures
--- ready:CLASS:SIDE   streams of pending jobs; the side is 0 for jobs that come back, 1 for new ones
--- classes            the classes of priority that have streams
+-- jobs               hash of the records by the jobs' keys
+-- data, notes        hashes by key: the data that is too large for a record, and the failures
+-- ready:CLASS SIDE   streams of pending jobs; the side is 0 for jobs that come back, 1 for new ones
+-- classes            hash by CLASS SIDE of the streams: the number from which on none was read
 -- delayed, leases    sorted sets of keys by what is due, and by the ends of the leases
 -- group:NAME         sorted sets of the jobs that wait in a group
 -- waiting            sorted set of the groups with such jobs
 -- groups             hash of the numbers of leased jobs
--- takes              hash of the numbers of jobs that are leased by each token
+-- takes              hash by the tokens of leases: how many jobs are leased by it, and its owner
 -- results, dead      streams of the jobs that are done or dropped, and of the dead ones
 -- owners             sorted set of the owners by the queue's age at their last beat
 -- meta               hash of the id, the format and the counters
+--
+-- A record is a list, of which the last fields are left out while they are nil: the state, the
+-- turn, when it was put, the data (true: it lies in `data`), the token of its put, the token of its
+-- lease, its place in that take, the token that ended it, the numbers of its result, when it is due
+-- or ended, its attempts, its class, its group, the number of its failures, and the numbers that it
+-- has among the dead and the dropped ones.
 
 local BASE = [==[
-local S, C, A, T, W, G, K, E = 1, 2, 3, 4, 5, 6, 7, 8
-local U, O, D, R, L, X, N, H = 9, 10, 11, 12, 13, 14, 15, 16
+local S, T, W, V, U, K, N, E = 1, 2, 3, 4, 5, 6, 7, 8
+local R, D, A, C, G, H, X, L = 9, 10, 11, 12, 13, 14, 15, 16
+local MOST = 512 -- bytes of data that a record has; each step of a job writes them again
+local ZERO = '8000000000000000' -- the class of priority 0
 local P, rc = string.sub(KEYS[1], 1, -5), redis.call
 local M = rc('HMGET', KEYS[1], 'id', 'turn', 'back', 'results', 'dead', 'waiting', 'age', 'beat',
-  'at_max', 'disorder')
+  'at_max', 'disorder', 'pending')
 if M[1] ~= ARGV[1] then return redis.error_reply('GONE the keys of the queue were removed') end
 local time = rc('TIME')
 local now = time[1] + time[2] / 1000000
@@ -29,7 +38,7 @@ local owner, again = ARGV[4], ARGV[5] == '1'
 local at = 5
 local cnt, cnt_old = {}, {}
 for i, name in ipairs({'turn', 'back', 'results', 'dead', 'waiting', 'age', 'beat', 'at_max',
-    'disorder'}) do
+    'disorder', 'pending'}) do
   cnt[name] = tonumber(M[i + 1]) or 0
   cnt_old[name] = cnt[name]
 end
@@ -42,10 +51,14 @@ local function num(x) -- most of a call are the same
   return text
 end
 
-local jobs, dirty = {}, {}
+local jobs, dirty, ready = {}, {}, {}
 local leases, delayed, data, notes, groups = {}, {}, {}, {}, {}
-local changed_groups, known_classes, released = {}, {}, {}
+local changed_groups, released, known = {}, {}, {}
 
+-- A table with room for all fields: one that grows is laid out anew.
+local function record(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)
+  return {a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p}
+end
 local function fetch(keys)
   local need = {}
   for i = 1, #keys do
@@ -55,7 +68,7 @@ local function fetch(keys)
   for i = 1, #need, 1000 do
     local got = rc('HMGET', P .. 'jobs', unpack(need, i, math.min(i + 999, #need)))
     for j = 1, #got do
-      jobs[need[i + j - 1]] = got[j] and {cmsgpack.unpack(got[j])}
+      jobs[need[i + j - 1]] = got[j] and record(cmsgpack.unpack(got[j]))
     end
   end
 end
@@ -85,6 +98,7 @@ local function write_scores(name, map)
   bulk('ZADD', name, set)
   bulk('ZREM', name, gone)
 end
+-- Adds to the counts of jobs that are leased by tokens what was released since the last call.
 local function count_takes()
   local tokens, left = {}, {}
   for token in pairs(released) do tokens[#tokens + 1] = token end
@@ -92,17 +106,28 @@ local function count_takes()
     local found = rc('HMGET', P .. 'takes', unpack(tokens, i, math.min(i + 999, #tokens)))
     for j = 1, #found do
       local token = tokens[i + j - 1]
-      local n = (tonumber(found[j]) or 0) - released[token]
-      left[token] = n > 0 and n
+      local n, by = string.match(found[j] or '0 ', '^(%d+) (.*)')
+      n = n - released[token]
+      left[token] = n > 0 and n .. ' ' .. by
     end
   end
   write_hash('takes', left)
   released = {}
 end
+local function write_run(name, run)
+  if not known[name] then rc('HSETNX', P .. 'classes', name, 0) known[name] = true end
+  if #run % 2 == 1 then run[#run + 1] = '' end
+  rc('XADD', P .. 'ready:' .. name, id(run.first), unpack(run))
+end
+local function flush_ready()
+  for name, run in pairs(ready) do write_run(name, run) end
+  ready = {}
+end
 local function flush()
   local records, counters = {}, {}
   for key in pairs(dirty) do
-    records[key] = jobs[key] and cmsgpack.pack(unpack(jobs[key], 1, H))
+    local job = jobs[key]
+    records[key] = job and cmsgpack.pack(unpack(job, 1, table.maxn(job)))
   end
   for name, n in pairs(cnt) do
     if n ~= cnt_old[name] then
@@ -111,6 +136,7 @@ local function flush()
     end
   end
   bulk('HSET', 'meta', counters)
+  flush_ready()
   write_hash('jobs', records)
   write_hash('data', data)
   write_hash('notes', notes)
@@ -120,7 +146,6 @@ local function flush()
   for name in pairs(changed_groups) do counts[name] = groups[name] ~= 0 and groups[name] end
   write_hash('groups', counts)
   count_takes()
-  dirty, leases, delayed, data, notes, changed_groups = {}, {}, {}, {}, {}, {}
 end
 
 local function beat()
@@ -130,24 +155,42 @@ local function beat()
   rc('ZADD', P .. 'owners', num(cnt.age), owner)
 end
 
--- Turns of jobs that come back are less than 0.
-local BACK = 4503599627370496
+local function set_text(key, job, text)
+  if job[V] == true then data[key] = false end
+  if #text > MOST then data[key], job[V] = text, true
+  else job[V] = text ~= '' and text or nil end
+end
+local function text_of(key, job)
+  if job[V] ~= true then return job[V] or false end
+  return data[key] or rc('HGET', P .. 'data', key)
+end
+
+-- Turns of jobs that come back are less than 0. Pending jobs of consecutive turns share an entry of
+-- their stream, whose number is the first turn. A record tells if its job still is where its turn
+-- says: what is removed stays in the stream until a take reads over it.
+local BACK, RUN, ROOM = 4503599627370496, 32, 4000
 local function pending(key, job, back)
-  local side, n
-  if back then
-    cnt.back = cnt.back + 1
-    side, n, job[T] = '0', cnt.back, cnt.back - BACK
-  else
-    cnt.turn = cnt.turn + 1
-    side, n, job[T] = '1', cnt.turn, cnt.turn
+  local side = back and 'back' or 'turn'
+  local n, name = cnt[side] + 1, (job[C] or ZERO) .. (back and '0' or '1')
+  cnt[side], cnt.pending = n, cnt.pending + 1
+  job[S], job[T], job[D] = 'p', back and n - BACK or n, nil
+  local run = ready[name]
+  if run and (run.first + #run ~= n or #run == RUN or run.room < #key) then
+    write_run(name, run)
+    run = nil
   end
-  job[S] = 'p'
-  if not known_classes[job[C]] then
-    known_classes[job[C]] = true
-    rc('ZADD', P .. 'classes', 0, job[C])
+  if not run then
+    run = {first = n, room = ROOM}
+    ready[name] = run
   end
-  rc('XADD', P .. 'ready:' .. job[C] .. ':' .. side, id(n), 'k', key)
+  run[#run + 1] = key
+  run.room = run.room - #key
   dirty[key] = true
+end
+-- Returns the name of the stream of a pending job, and its number there.
+local function place_of(job)
+  if job[T] < 0 then return (job[C] or ZERO) .. '0', job[T] + BACK end
+  return (job[C] or ZERO) .. '1', job[T]
 end
 local function delay(key, job, due)
   job[S], job[D] = 'd', due
@@ -164,13 +207,7 @@ end
 local INVERSE = {}
 for i = 0, 15 do INVERSE[string.format('%x', i)] = string.format('%x', 15 - i) end
 local function place(key, job)
-  return string.gsub(job[C], '.', INVERSE) .. string.format('%016.0f', job[T] + BACK) .. key
-end
--- Returns the stream of a pending job, and its id there.
-local function entry_of(job)
-  local stream = 'ready:' .. job[C] .. ':'
-  if job[T] < 0 then return stream .. '0', id(job[T] + BACK) end
-  return stream .. '1', id(job[T])
+  return string.gsub(job[C] or ZERO, '.', INVERSE) .. string.format('%016.0f', job[T] + BACK) .. key
 end
 local function no_more_waiting(name)
   if rc('ZCARD', P .. 'group:' .. name) == 0 then rc('ZREM', P .. 'waiting', name) end
@@ -191,15 +228,32 @@ local function wake(name)
   pending(key, get(key), true)
   return true
 end
+local function is_leased(job, token) return job and job[S] == 'l' and job[K] == token end
+-- Returns when a lease of so many seconds ends, in whole microseconds: a small sorted set is a list
+-- that is walked, and reading fractions on the way took half of the time of a take.
+local function lease_end(lease) return math.floor((steady + lease) * 1000000 + 0.5) end
 local function unlease(key, job)
   released[job[K]] = (released[job[K]] or 0) + 1
-  job[K], job[O] = false, false
+  job[K], job[N] = nil, nil
   leases[key], dirty[key] = false, true
 end
 local function leave(job)
   if not job[G] then return end
   count_group(job[G], -1)
   wake(job[G])
+end
+
+-- Returns the keys of the leased jobs of some owners, of which a table has true.
+local function leased_by(owners)
+  local takes, of, keys = rc('HGETALL', P .. 'takes'), {}, {}
+  for i = 1, #takes, 2 do of[takes[i]] = string.match(takes[i + 1], ' (.*)') end
+  local all = rc('ZRANGE', P .. 'leases', 0, -1)
+  fetch(all)
+  for i = 1, #all do
+    local job = jobs[all[i]]
+    if job[S] == 'l' and owners[of[job[K]]] then keys[#keys + 1] = all[i] end
+  end
+  return keys
 end
 
 local function read_notes(key)
@@ -216,6 +270,9 @@ local function note(key, job, err, traceback, buried)
   job[H] = (#list - 2) / 2
   notes[key] = cmsgpack.pack(list)
 end
+local function forget_notes(key, job)
+  if job[H] then notes[key], job[H] = false, nil end
+end
 local function bury(key, job, err, traceback)
   note(key, job, err, traceback, true)
   cnt.dead = cnt.dead + 1
@@ -224,114 +281,66 @@ local function bury(key, job, err, traceback)
   dirty[key] = true
 end
 
+-- Jobs to put are { n, class, delay, again, group, n times { key, data } }..., of m jobs in all.
+-- Adds their keys to a list.
+local function keys_of_puts(m, keys)
+  while m > 0 do
+    local n = tonumber(arg())
+    at = at + 4
+    for _ = 1, n do keys[#keys + 1] = arg() at = at + 1 end
+    m = m - n
+  end
+end
+-- Calls put(key, data, class, delay, again, group) for each.
+local function each_put(m, put)
+  while m > 0 do
+    local n, class, wait, anew, group = tonumber(arg()), arg(), tonumber(arg()), arg(), arg()
+    class = class ~= ZERO and class or nil
+    group = group ~= '' and string.sub(group, 2) or nil
+    for _ = 1, n do put(arg(), arg(), class, wait, anew == '1', group) end
+    m = m - n
+  end
+end
+-- Returns true if the job is new.
 local function put(key, text, class, wait, anew, group, token)
-  local job = get(key)
+  local job = jobs[key]
   if job then
-    if anew ~= '1' or job[S] ~= 'o' and job[S] ~= 'x' then return false end
-    if job[S] == 'x' then rc('XDEL', P .. 'dead', id(job[X])) job[X] = 0 end
+    if not anew or job[S] ~= 'o' and job[S] ~= 'x' then return false end
+    if job[S] == 'x' then rc('XDEL', P .. 'dead', id(job[X])) job[X] = nil end
+    forget_notes(key, job)
   else
-    job = {'', '', 0, 0, 0, false, false, false, '', false, 0, 0, 0, 0, 0, 0}
+    job = record('p', 0, wall)
     jobs[key] = job
   end
-  if text ~= '' then data[key] = text elseif job[S] ~= '' then data[key] = false end
-  if job[H] > 0 then notes[key] = false end
-  job[C], job[A], job[W], job[U], job[H] = class, 0, wall, token, 0
-  job[G] = group ~= '' and string.sub(group, 2)
-  if tonumber(wait) > 0 then delay(key, job, wall + wait) else pending(key, job) end
+  set_text(key, job, text)
+  job[W], job[U], job[A], job[C], job[G] = wall, token, nil, class, group
+  if wait > 0 then delay(key, job, wall + wait) else pending(key, job) end
   return true
 end
 ]==]
 
 local scripts = {}
 
--- put(token, n, { key, data, class, delay, again, group }...): the positions of the new ones.
+-- put(token, n, n jobs): the positions of the new ones, or n if all are.
 scripts.put = [==[
 local token, n, new, seen = arg(), tonumber(arg()), {}, {}
-local keys, first = {}, at
-for i = 0, n - 1 do keys[i + 1] = ARGV[first + 1 + i * 6] end
+local keys, first, i = {}, at, 0
+keys_of_puts(n, keys)
 fetch(keys)
-for i = 1, n do
-  local key, text, class, wait, anew, group = arg(), arg(), arg(), arg(), arg(), arg()
+at = first
+each_put(n, function(key, text, class, wait, anew, group)
+  i = i + 1
   local job = jobs[key]
   if again and job and job[U] == token then
     if not seen[key] then new[#new + 1] = i end
     seen[key] = true
   elseif put(key, text, class, wait, anew, group, token) then
     new[#new + 1] = i
-    seen[key] = true
+    seen[key] = again
   end
-end
+end)
 flush()
-return new
-]==]
-
--- finish(n, { key, token, how, delay, error, traceback, result, m, m puts }...): for each 0 if its
--- lease was lost, else 1 and the number of its puts that were new.
-scripts.finish = [==[
-local n, answers = tonumber(arg()), {}
-local function log(key, job, text, dropped)
-  cnt.results = cnt.results + 1
-  if wall < cnt.at_max then cnt.disorder = cnt.results else cnt.at_max = wall end
-  if job[L] ~= 0 then rc('XDEL', P .. 'results', id(job[L])) job[L] = 0 end
-  if dropped then
-    job[L] = cnt.results
-    rc('XADD', P .. 'results', id(cnt.results), 'k', key, 'a', num(wall), 'd', '1')
-    return
-  end
-  if job[R] ~= 0 then rc('XDEL', P .. 'results', id(job[R])) end
-  job[R] = cnt.results
-  if text == '' then rc('XADD', P .. 'results', id(cnt.results), 'k', key, 'a', num(wall))
-  else rc('XADD', P .. 'results', id(cnt.results), 'k', key, 'a', num(wall), 'r', text) end
-end
-local function apply(key, job, how, wait, err, traceback, result)
-  job[E] = job[K]
-  unlease(key, job)
-  if how == 'back' then
-    pending(key, job, true)
-  else
-    job[A] = job[A] + 1
-    if how == 'retry' then
-      note(key, job, err, traceback)
-      if tonumber(wait) > 0 then delay(key, job, wall + wait) else pending(key, job, true) end
-    elseif how == 'dead' then
-      bury(key, job, err, traceback)
-    else
-      log(key, job, result, how == 'dropped')
-      job[S], job[D] = 'o', wall
-      data[key] = false
-      if job[H] > 0 then notes[key], job[H] = false, 0 end
-    end
-  end
-  leave(job)
-end
-local keys, first = {}, at
-for i = 1, n do
-  keys[#keys + 1] = ARGV[at + 1]
-  local m = tonumber(ARGV[at + 8])
-  for j = 0, m - 1 do keys[#keys + 1] = ARGV[at + 9 + j * 6] end
-  at = at + 8 + m * 6
-end
-at = first
-fetch(keys)
-for i = 1, n do
-  local key, token, how, wait, err, traceback = arg(), arg(), arg(), arg(), arg(), arg()
-  local result, m = arg(), tonumber(arg())
-  local job = jobs[key]
-  if job and job[K] == token then
-    apply(key, job, how, wait, err ~= '' and string.sub(err, 2), traceback ~= '' and
-      string.sub(traceback, 2), result)
-    answers[i] = 1
-    for j = 1, m do
-      if put(arg(), arg(), arg(), arg(), arg(), arg(), '') then answers[i] = answers[i] + 1 end
-    end
-  else
-    at = at + m * 6
-    answers[i] = job and job[E] == token and 1 or 0
-  end
-end
-beat()
-flush()
-return answers
+return #new == n and n or new
 ]==]
 
 return { base = BASE, scripts = scripts }

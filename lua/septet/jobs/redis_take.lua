@@ -1,45 +1,141 @@
 -- SPDX-License-Identifier: MIT
--- The server's scripts that lease jobs, renew leases, and give jobs back. They follow the BASE of
--- redis_scripts.lua.
+-- The server's script that ends jobs and leases others. It follows the BASE of redis_scripts.lua.
 local scripts = {}
 
--- take(n, lease, attempts, limit, token, silence, judged, dead owners...): whether there are more
--- to bring back, whether anything is open, the seconds until something is due, a list of { key,
--- attempt, 1 if it died } of the jobs that have lost their worker, if any, and { key, data,
--- attempt, class, put_at, group, failures } of each job. An owner is dead after `silence`, or if
--- `judged` is "1" those are that the caller names.
-scripts.take = [==[
+-- exchange(e, e ends, n, lease, attempts, limit, token, silence, judged, dead owners...): ends
+-- jobs, and leases others. Answers with
+--   for each end 0 if its lease was lost, else 1 and the number of its puts that were new; or the
+--   number of ends if all are 1,
+--   and then, if n is not "", whether there are more to bring back, whether anything is open, the
+--   seconds until something is due, a list of { key, attempt, 1 if it died } of the jobs that have
+--   lost their worker, if any, and of each job { key, data, put_at, more }; `more` is nil or
+--   { attempt, class, group, failures }, if these are not 1, that of priority 0, and none.
+-- Ends are { token, m, m ends }..., and each is { key, '=' and the result, or '' without one }, or
+-- { key, '+' and how, delay, error, traceback, result, p, p jobs to put }. An owner is dead after
+-- `silence`, or if `judged` is "1" those are that the caller names.
+scripts.exchange = [==[
+local ends, answers, held = tonumber(arg()), {}, 0
+local function log(key, job, text, dropped)
+  cnt.results = cnt.results + 1
+  if wall < cnt.at_max then cnt.disorder = cnt.results else cnt.at_max = wall end
+  if job[L] then rc('XDEL', P .. 'results', id(job[L])) job[L] = nil end
+  if dropped then
+    job[L] = cnt.results
+    rc('XADD', P .. 'results', id(cnt.results), 'k', key, 'a', num(wall), 'd', '1')
+    return
+  end
+  if job[R] then rc('XDEL', P .. 'results', id(job[R])) end
+  job[R] = cnt.results
+  if text == '' then rc('XADD', P .. 'results', id(cnt.results), 'k', key, 'a', num(wall))
+  else
+    rc('XADD', P .. 'results', id(cnt.results), 'k', key, 'a', num(wall), 'r', string.sub(text, 2))
+  end
+end
+local function apply(key, job, how, wait, err, traceback, result)
+  job[E] = job[K]
+  unlease(key, job)
+  if how == 'back' then
+    pending(key, job, true)
+  else
+    job[A] = (job[A] or 0) + 1
+    if how == 'retry' then
+      note(key, job, err, traceback)
+      if wait > 0 then delay(key, job, wall + wait) else pending(key, job, true) end
+    elseif how == 'dead' then
+      bury(key, job, err, traceback)
+    else
+      log(key, job, result, how == 'dropped')
+      job[S], job[D], job[A] = 'o', wall, nil
+      set_text(key, job, '')
+      forget_notes(key, job)
+    end
+  end
+  leave(job)
+end
+local function fetch_ended()
+  local keys, first, left = {}, at, ends
+  while left > 0 do
+    local m = tonumber(ARGV[at + 2])
+    at = at + 2
+    for _ = 1, m do
+      keys[#keys + 1] = arg()
+      if string.byte(arg()) == 43 then
+        at = at + 4
+        keys_of_puts(tonumber(arg()), keys)
+      end
+    end
+    left = left - m
+  end
+  at = first
+  fetch(keys)
+end
+local function put_new(key, text, class, wait, anew, group)
+  local k = #answers
+  if put(key, text, class, wait, anew, group) then answers[k] = answers[k] + 1 end
+end
+local function text_in(x) return x ~= '' and string.sub(x, 2) end
+local function end_one(token)
+  local key, how, m = arg(), 'done', 0
+  local result, wait, err, traceback = arg(), 0, false, false
+  if string.byte(result) == 43 then
+    how, wait = string.sub(result, 2), tonumber(arg())
+    err, traceback, result, m = text_in(arg()), text_in(arg()), arg(), tonumber(arg())
+  end
+  local job = jobs[key]
+  if is_leased(job, token) then
+    apply(key, job, how, wait, err, traceback, result)
+    answers[#answers + 1] = 1
+    each_put(m, put_new)
+  else
+    keys_of_puts(m, {})
+    answers[#answers + 1] = job and job[E] == token and 1 or 0
+  end
+  if answers[#answers] == 1 then held = held + 1 end
+end
+if ends > 0 then fetch_ended() end
+while #answers < ends do
+  local token = arg()
+  for _ = 1, tonumber(arg()) do end_one(token) end
+end
+beat()
+if held == ends then answers = ends end
+
 local STEP = 1000
 local MAX_BYTES = 8000000
 local MOVED_MOST = 1000 -- jobs that one call moves into their groups
 local n, lease, attempts = tonumber(arg()), tonumber(arg()), tonumber(arg())
+if not n then
+  flush()
+  return {answers}
+end
 local limit, token, silence, judged = tonumber(arg()), arg(), tonumber(arg()), arg() == '1'
 local taken, more, lost = {}, 0, false
-beat()
 
+-- What has ended above is still in `leases`, and in `takes` until it is counted there.
 local function found_again()
+  count_takes()
   if rc('HEXISTS', P .. 'takes', token) == 0 then return false end
   local list = rc('ZRANGE', P .. 'leases', 0, -1)
   fetch(list)
   for i = 1, #list do
-    if jobs[list[i]][K] == token then taken[#taken + 1] = list[i] end
+    if is_leased(jobs[list[i]], token) then taken[#taken + 1] = list[i] end
   end
   table.sort(taken, function(a, b) return jobs[a][N] < jobs[b][N] end)
   return #taken > 0
 end
 
+-- Returns a table with true for each dead owner, or nil if there is none.
 local function dead_owners()
-  local dead, any = {}, false
-  local list
+  local dead, list = {}, nil
   if judged then
     list = {unpack(ARGV, at + 1)}
   else
     local least = '(' .. num(cnt.age - silence)
     list = rc('ZRANGEBYSCORE', P .. 'owners', '-inf', least, 'LIMIT', 0, 100)
   end
-  for i = 1, #list do dead[list[i]], any = true, true end
+  for i = 1, #list do dead[list[i]] = true end
   bulk('ZREM', 'owners', list)
-  return any and dead
+  return #list > 0 and dead
 end
 
 local function bring_back()
@@ -49,23 +145,23 @@ local function bring_back()
     delayed[due[i]] = false
     pending(due[i], jobs[due[i]])
   end
-  local over = rc('ZRANGEBYSCORE', P .. 'leases', '-inf', num(steady), 'LIMIT', 0, STEP)
-  if #due == STEP or #over == STEP then more = 1 end
-  fetch(over)
+  local ended = rc('ZRANGEBYSCORE', P .. 'leases', '-inf', num(lease_end(0)), 'LIMIT', 0, STEP)
+  if #due == STEP or #ended == STEP then more = 1 end
+  fetch(ended)
+  local over, has = {}, {}
+  for i = 1, #ended do
+    has[ended[i]] = true
+    if jobs[ended[i]][S] == 'l' then over[#over + 1] = ended[i] end
+  end
   local dead = dead_owners()
-  if dead then
-    local all, ended = rc('ZRANGE', P .. 'leases', 0, -1), {}
-    fetch(all)
-    for i = 1, #over do ended[over[i]] = true end
-    for i = 1, #all do
-      if not ended[all[i]] and dead[jobs[all[i]][O]] then over[#over + 1] = all[i] end
-    end
+  for _, key in ipairs(dead and leased_by(dead) or {}) do
+    if not has[key] then over[#over + 1] = key end
   end
   table.sort(over, function(a, b) return jobs[a][T] < jobs[b][T] end)
   for i = 1, #over do
     local key, job = over[i], jobs[over[i]]
     unlease(key, job)
-    job[A] = job[A] + 1
+    job[A] = (job[A] or 0) + 1
     local died = job[A] >= attempts
     lost = lost or {}
     local k = #lost
@@ -81,53 +177,74 @@ local function bring_back()
 end
 
 local bytes, moved, full = 0, 0, false
-local function take(key, job, text)
-  job[S], job[K], job[O], job[N] = 'l', token, owner, #taken + 1
-  leases[key], dirty[key] = steady + lease, true
-  if job[G] then count_group(job[G], 1) end
-  taken[#taken + 1] = key
-  bytes = bytes + (text and #text or 0)
-  data[key] = nil
-end
-
 local texts = {}
-local function read_side(class, side)
-  local stream = P .. 'ready:' .. class .. ':' .. side
-  while #taken < n and not full do
-    local want = n - #taken
-    local list, keys, last = rc('XRANGE', stream, '-', '+', 'COUNT', want), {}, nil
-    if #list == 0 then return end
-    for i = 1, #list do keys[i] = list[i][2][2] end
-    fetch(keys)
-    local found = rc('HMGET', P .. 'data', unpack(keys))
-    for i = 1, #list do
-      local key, job = keys[i], jobs[keys[i]]
-      if limit and job[G] and leased_in(job[G]) >= limit then
-        make_waiting(key, job)
-        moved = moved + 1
-      else
-        full = #taken > 0 and bytes + (found[i] and #found[i] or 0) > MAX_BYTES
-        if full then break end
-        texts[key] = found[i]
-        take(key, job, found[i])
-      end
-      last = list[i][1]
-    end
-    if last then rc('XTRIM', stream, 'MINID', '=', string.sub(last, 1, -2) .. '1') end
-    full = full or moved >= MOVED_MOST
-    if #list < want then return end
+-- Takes a pending job, or lets it wait. Returns false if it is too much for this call.
+local function take(key, job)
+  if limit and job[G] and leased_in(job[G]) >= limit then
+    make_waiting(key, job)
+    moved = moved + 1
+    full = moved >= MOVED_MOST
+    return true
   end
+  local text = text_of(key, job)
+  bytes = bytes + (text and #text or 0)
+  full = #taken > 0 and bytes > MAX_BYTES
+  if full then return false end
+  texts[key] = text
+  taken[#taken + 1] = key
+  job[S], job[K], job[N] = 'l', token, #taken
+  leases[key], dirty[key] = lease_end(lease), true
+  if job[G] then count_group(job[G], 1) end
+  return true
+end
+-- Takes jobs of a stream, from a number on.
+local function read_side(name, next_n)
+  local stream, shift = P .. 'ready:' .. name, string.sub(name, 17) == '0' and BACK or 0
+  local size = n -- of an entry
+  while #taken < n and not full do
+    local list = rc('XRANGE', stream, '-', '+', 'COUNT', math.ceil((n - #taken) / size))
+    if #list == 0 then
+      rc('DEL', stream)
+      rc('HDEL', P .. 'classes', name)
+      known[name] = nil
+      return
+    end
+    local keys, numbers, keep = {}, {}, {}
+    for _, entry in ipairs(list) do
+      local first, fields = tonumber(string.match(entry[1], '^%d+')), entry[2]
+      size = fields[#fields] == '' and #fields - 1 or #fields
+      for j = math.max(1, next_n - first + 1), size do
+        local k = #keys + 1
+        keys[k], numbers[k], keep[k] = fields[j], first + j - 1, first
+      end
+    end
+    fetch(keys)
+    local i = 0
+    while i < #keys and #taken < n and not full do
+      local key, job = keys[i + 1], jobs[keys[i + 1]]
+      if job and job[S] == 'p' and job[T] + shift == numbers[i + 1] then
+        if not take(key, job) then break end
+        cnt.pending = cnt.pending - 1
+      end
+      i = i + 1
+    end
+    if i > 0 then next_n = numbers[i] + 1 end
+    rc('XTRIM', stream, 'MINID', '=', id(keep[i + 1] or next_n))
+  end
+  rc('HSET', P .. 'classes', name, num(next_n))
 end
 local function pick()
-  for _, class in ipairs(rc('ZREVRANGE', P .. 'classes', 0, -1)) do
+  flush_ready()
+  local all, names, from = rc('HGETALL', P .. 'classes'), {}, {}
+  for i = 1, #all, 2 do names[#names + 1], from[all[i]] = all[i], tonumber(all[i + 1]) end
+  table.sort(names, function(a, b)
+    local x, y = string.sub(a, 1, 16), string.sub(b, 1, 16)
+    if x == y then return a < b end
+    return x > y
+  end)
+  for _, name in ipairs(names) do
     if #taken >= n or full then return end
-    read_side(class, '0')
-    read_side(class, '1')
-    if #taken < n and not full then
-      rc('DEL', P .. 'ready:' .. class .. ':0', P .. 'ready:' .. class .. ':1')
-      rc('ZREM', P .. 'classes', class)
-      known_classes[class] = nil
-    end
+    read_side(name, from[name])
   end
 end
 local function repair(left)
@@ -147,20 +264,14 @@ if not found_again() then
       pick()
     end
     if full and #taken == 0 then more = 1 end
-    if #taken > 0 then rc('HSET', P .. 'takes', token, #taken) end
+    if #taken > 0 then rc('HSET', P .. 'takes', token, #taken .. ' ' .. owner) end
   end
 end
 flush()
 
 local function is_open()
-  if #taken > 0 or cnt.waiting > 0 or rc('ZCARD', P .. 'delayed') > 0 then return 1 end
-  if rc('ZCARD', P .. 'leases') > 0 then return 1 end
-  for _, class in ipairs(rc('ZRANGE', P .. 'classes', 0, -1)) do
-    for side = 0, 1 do
-      if rc('XLEN', P .. 'ready:' .. class .. ':' .. side) > 0 then return 1 end
-    end
-  end
-  return 0
+  if #taken > 0 or cnt.pending > 0 or cnt.waiting > 0 then return 1 end
+  return (rc('ZCARD', P .. 'leases') > 0 or rc('ZCARD', P .. 'delayed') > 0) and 1 or 0
 end
 local function due_in()
   local least
@@ -168,89 +279,25 @@ local function due_in()
   if first[2] then least = first[2] - wall end
   first = rc('ZRANGE', P .. 'leases', 0, 0, 'WITHSCORES')
   if first[2] then
-    local left = first[2] - steady
+    local left = first[2] / 1000000 - steady
     if not judged and rc('ZCARD', P .. 'owners') > 1 then left = math.min(left, 1) end
     if not least or left < least then least = left end
   end
   return least and num(math.max(least, 0))
 end
-local reply = {more, is_open(), due_in() or '', lost}
+local reply = {answers, more, is_open(), due_in() or '', lost}
 for i = 1, #taken do
   local key = taken[i]
   local job = jobs[key]
-  local text = texts[key]
-  if text == nil then text = rc('HGET', P .. 'data', key) end
-  local k = #reply
-  reply[k + 1], reply[k + 2], reply[k + 3] = key, text, job[A] + 1
-  reply[k + 4], reply[k + 5], reply[k + 6], reply[k + 7] = job[C], num(job[W]), job[G], job[H]
+  local text, k = texts[key], #reply
+  if text == nil then text = text_of(key, job) end
+  reply[k + 1], reply[k + 2], reply[k + 3] = key, text, num(job[W])
+  reply[k + 4] = (job[A] or job[C] or job[G] or job[H] or false) and
+    {(job[A] or 0) + 1, job[C] or ZERO, job[G] or false, job[H] or 0}
 end
 return reply
 ]==]
-
--- enter(limit, n, { key, token, group }...): 1, 0 if it waits in the group, or -1 if it was lost.
-scripts.enter = [==[
-local limit, n, answers = tonumber(arg()), tonumber(arg()), {}
-for i = 1, n do
-  local key, token, group = arg(), arg(), arg()
-  local job = get(key)
-  if not job or job[K] ~= token then
-    answers[i] = job and again and job[O] == token and 0 or -1
-  elseif job[G] == group then
-    answers[i] = 1
-  elseif leased_in(group) < limit then
-    job[G], dirty[key] = group, true
-    count_group(group, 1)
-    answers[i] = 1
-  else
-    unlease(key, job)
-    job[G], job[O] = group, token
-    make_waiting(key, job)
-    answers[i] = 0
-  end
-end
-flush()
-return answers
-]==]
-
--- renew(lease, n, { key, token }...): 1 or 0 for each. With n = 0 it is a heart-beat alone.
-scripts.renew = [==[
-local lease, n, answers, keys = tonumber(arg()), tonumber(arg()), {}, {}
-for i = 1, n do keys[i] = ARGV[at + i * 2 - 1] end
-fetch(keys)
-for i = 1, n do
-  local key, token = arg(), arg()
-  local job = jobs[key]
-  answers[i] = job and job[K] == token and 1 or 0
-  if answers[i] == 1 then leases[key] = steady + lease end
-end
-beat()
-flush()
-return answers
-]==]
-
--- owners(): all that are known.
-scripts.owners = [==[
-return rc('ZRANGE', P .. 'owners', 0, -1)
-]==]
-
--- close(): gives back what the owner has leased, and forgets it.
-scripts.close = [==[
-local all, mine = rc('ZRANGE', P .. 'leases', 0, -1), {}
-fetch(all)
-for i = 1, #all do
-  if jobs[all[i]][O] == owner then mine[#mine + 1] = all[i] end
-end
-table.sort(mine, function(a, b) return jobs[a][T] < jobs[b][T] end)
-for i = 1, #mine do
-  local key, job = mine[i], jobs[mine[i]]
-  job[E] = job[K]
-  unlease(key, job)
-  pending(key, job, true)
-  leave(job)
-end
-rc('ZREM', P .. 'owners', owner)
-flush()
-return #mine
-]==]
+-- A take may run while the server is out of memory.
+scripts.take = scripts.exchange
 
 return scripts
