@@ -207,14 +207,16 @@ local function test(engine)
     on_place("law_8_takes_no_more_than_it_has_workers_for", function(place)
       local q <close> = place:queue()
       put_all(q, 60)
-      local driver, busy, most = driver_of(q), 0, 0
-      function driver:take(n, options)
+      local driver, busy, most, full = driver_of(q), 0, 0, task.future()
+      function driver:exchange(ends, n, options)
         equal(n <= 5 - busy, true)
-        return getmetatable(self).__index.take(self, n, options)
+        return getmetatable(self).__index.exchange(self, ends, n, options)
       end
       q:run({ workers = 5 }, function()
         busy = busy + 1
+        if busy == 5 and most < 5 then full:set() end
         most = math.max(most, busy)
+        full:await()
         task.sleep(0.001)
         busy = busy - 1
       end)

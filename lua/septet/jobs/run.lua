@@ -122,7 +122,7 @@ function run.run(of, options, fn)
   options = check(options, fn)
   core.checkpoint() -- a cancelled task takes nothing
   local _, is_virtual = core.trace_host()
-  local half = math.max((options.workers or 16) // CALLS, 1)
+  local half = ((options.workers or 16) + CALLS - 1) // CALLS
   local self = setmetatable({
     fn = fn, queue = of, url = of.url, bell = queue.bell(of), shared = queue.is_shared(of),
     is_virtual = is_virtual,
