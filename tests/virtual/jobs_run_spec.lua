@@ -338,6 +338,29 @@ describe("a job that fails", function()
     raises("broken hook", q.run, q, { on_error = function() error "broken hook" end },
       function() error "x" end)
   end)
+
+  it("on_error that waits is cut short with the task of its job, and the run goes on", function()
+    local q <close> = queue_of("a", "b")
+    local told, ended = {}, false
+    local got = q:run({ workers = 1, attempts = 1, on_error = function(job)
+      told[#told + 1] = job.key
+      task.sleep(1)
+      ended = true
+    end }, function(job)
+      if job.key == "b" then return end
+      task.current():cancel()
+      task.checkpoint()
+    end)
+    equal({ told, ended, got }, { { "a" }, false, counts { dead = 1, done = 1 } })
+  end)
+
+  it("without a backoff it is tried again at once, however often it has failed", function()
+    local q <close> = queue_of "a"
+    local got = q:run({ attempts = 1100, backoff = 0 }, function(job)
+      if job.attempt < 1100 then error "not yet" end
+    end)
+    equal(got, counts { done = 1, failed = 1099 })
+  end)
 end)
 
 describe("a job", function()

@@ -94,13 +94,14 @@ local function give_up(self, ended, err, traceback, for_good)
   if for_good or ended.attempt >= self.attempts then
     self:hand_in(ended, "dead")
   else
-    local most = math.min(self.max_backoff, self.backoff * 2.0 ^ (ended.attempt - 1))
+    local doubled = 2.0 ^ math.min(ended.attempt - 1, 1000)
+    local most = math.min(self.max_backoff, self.backoff * doubled)
     ended.delay = math.random() * most
     self:hand_in(ended, "retry")
   end
   if not self.on_error then return end
   local ok, why, where = try(self.on_error, ended, err, ended.traceback)
-  if not ok then self:fail(why, where) end
+  if not ok and not core.is(why, "Cancelled") then self:fail(why, where) end
 end
 
 -- Returns true for what unwinds a task that has called os.exit().
