@@ -35,6 +35,13 @@ enum {
     SPT_SQLITE_NEEDS_3 = 1u << 11,
     SPT_SQLITE_NEEDS_4 = 1u << 12,
     SPT_SQLITE_SCRIPT = 1u << 13, /* several statements, without values */
+    SPT_SQLITE_THEN = 1u << 14,   /* left out if the step before has changed no row */
+    SPT_SQLITE_GIVES = 1u << 15,  /* its values are kept, as a row is */
+    /* The integers of its row are kept for the rest of the request. Steps from one of them have
+     * it, less their first value, in place of that value. */
+    SPT_SQLITE_NUMBERS = 1u << 16,
+    SPT_SQLITE_FROM_1 = 1u << 17,
+    SPT_SQLITE_FROM_2 = 1u << 18,
 };
 
 struct spt_sqlite_statement {

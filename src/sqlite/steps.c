@@ -7,9 +7,11 @@
 
 #include "septet/septet.h"
 #include "sqlite/program.h"
+#include "sqlite/values.h"
 
 enum {
-    KEPT_MOST = 12,  /* columns of a row that is kept */
+    KEPT_MOST = 12, /* columns of a row that is kept */
+    NUMBERS = 2,
     VAIN_MOST = 4096 /* rows in sequence that do not count, before an EACH ends */
 };
 
@@ -27,77 +29,39 @@ struct run {
     int32_t before; /* number of rows that the last step has changed */
     unsigned kept;  /* number of columns of the row that is kept */
     struct spt_sqlite_value row[KEPT_MOST];
+    int64_t numbers[NUMBERS];
 };
 
-/* The rows that a statement has returned. */
+/* The rows that a statement has changed, or returned. */
 struct rows {
-    int32_t changed; /* number of rows that were changed, or returned */
+    int32_t changed;
     uint32_t values;
 };
 
-static int status_of(int rc)
-{
-    return rc == SEPTET_OK ? SQLITE_OK : rc == SEPTET_ETOOBIG ? SQLITE_TOOBIG : SQLITE_NOMEM;
-}
-
 /* --- statements --- */
-
-static int bind(sqlite3_stmt *statement, int i, const struct spt_sqlite_value *value)
-{
-    switch (value->kind) {
-    case SPT_SQLITE_INTEGER:
-        return sqlite3_bind_int64(statement, i, value->integer);
-    case SPT_SQLITE_REAL:
-        return sqlite3_bind_double(statement, i, value->real);
-    case SPT_SQLITE_TEXT:
-        return sqlite3_bind_text64(statement, i, value->text, value->len, SQLITE_STATIC,
-                                   SQLITE_UTF8);
-    default:
-        return sqlite3_bind_null(statement, i);
-    }
-}
 
 /* Binds the values of a step, and those of the row that it uses. */
 static int bind_all(struct run *run, sqlite3_stmt *statement,
                     const struct spt_sqlite_statement *what)
 {
     int rc = SQLITE_OK, i = 1;
+    const bool gives = what->flags & SPT_SQLITE_GIVES;
     for (; i <= (int)what->values; i++) {
-        const struct spt_sqlite_value value =
+        struct spt_sqlite_value value =
             spt_sqlite_program_read_value(&run->request->program, &run->at);
+        if (i == 1 && what->flags & (SPT_SQLITE_FROM_1 | SPT_SQLITE_FROM_2))
+            value.integer = run->numbers[what->flags & SPT_SQLITE_FROM_2 ? 1 : 0] - value.integer;
+        if (gives && i <= KEPT_MOST)
+            run->row[run->kept++] = value;
         if (rc == SQLITE_OK)
-            rc = bind(statement, i, &value);
+            rc = spt_sqlite_values_bind(statement, i, &value);
     }
     if (!(what->flags & SPT_SQLITE_USES))
         return rc;
     const int parameters = sqlite3_bind_parameter_count(statement);
     for (unsigned k = 0; rc == SQLITE_OK && i <= parameters && k < run->kept; i++, k++)
-        rc = bind(statement, i, &run->row[k]);
+        rc = spt_sqlite_values_bind(statement, i, &run->row[k]);
     return rc;
-}
-
-static int add_column(struct spt_buf *to, sqlite3_stmt *statement, int i)
-{
-    struct spt_sqlite_value value = {.kind = SPT_SQLITE_NULL};
-    switch (sqlite3_column_type(statement, i)) {
-    case SQLITE_INTEGER:
-        value.kind = SPT_SQLITE_INTEGER;
-        value.integer = sqlite3_column_int64(statement, i);
-        break;
-    case SQLITE_FLOAT:
-        value.kind = SPT_SQLITE_REAL;
-        value.real = sqlite3_column_double(statement, i);
-        break;
-    case SQLITE_NULL:
-        break;
-    default:
-        value.text = (const char *)sqlite3_column_text(statement, i);
-        if (!value.text)
-            return SQLITE_NOMEM;
-        value.kind = SPT_SQLITE_TEXT;
-        value.len = (size_t)sqlite3_column_bytes(statement, i);
-    }
-    return status_of(spt_sqlite_program_add_value(to, &value));
 }
 
 /* Runs a statement that has its values. Appends its rows to `to`, unless that is NULL. */
@@ -110,7 +74,7 @@ static int step_all(struct run *run, sqlite3_stmt *statement, struct spt_buf *to
         rows->changed++;
         rows->values += (uint32_t)columns;
         for (int i = 0; row_rc == SQLITE_OK && i < columns; i++)
-            row_rc = add_column(to, statement, i);
+            row_rc = spt_sqlite_values_add(to, statement, i);
     }
     if (rc == SQLITE_DONE && !sqlite3_stmt_readonly(statement))
         rows->changed = sqlite3_changes(run->c->db);
@@ -142,11 +106,21 @@ static void keep(struct run *run, const struct spt_buf *from, size_t *at, unsign
     }
 }
 
+/* Keeps the integers of the row that begins at `at` of the answer. */
+static void keep_numbers(struct run *run, size_t at)
+{
+    const struct spt_buf *rows = &run->request->rows;
+    for (unsigned i = 0; i < NUMBERS && at < rows->len; i++)
+        run->numbers[i] = spt_sqlite_program_read_value(rows, &at).integer;
+}
+
 /* Returns true if a step is left out because of the row that is kept, or of the step before. */
 static bool is_needless(const struct run *run, unsigned flags)
 {
     static const unsigned needs[] = {SPT_SQLITE_NEEDS_2, SPT_SQLITE_NEEDS_3, SPT_SQLITE_NEEDS_4};
     if (flags & SPT_SQLITE_OTHERWISE && run->before > 0)
+        return true;
+    if (flags & SPT_SQLITE_THEN && run->before == 0)
         return true;
     for (unsigned i = 0; i < sizeof needs / sizeof *needs; i++)
         if (flags & needs[i] && (run->kept < i + 2 || run->row[i + 1].kind == SPT_SQLITE_NULL))
@@ -170,18 +144,21 @@ static int run_simple(struct run *run, uint32_t id, struct rows *rows)
     sqlite3_stmt *statement = spt_sqlite_connection_statement(run->c, id);
     if (!statement)
         return sqlite3_extended_errcode(run->c->db);
-    int rc = bind_all(run, statement, what);
     const bool keeps = what->flags & SPT_SQLITE_KEEPS;
+    const size_t rows_at = run->request->rows.len;
     if (keeps)
         kept->len = 0;
+    if (what->flags & (SPT_SQLITE_KEEPS | SPT_SQLITE_GIVES))
+        run->kept = 0;
+    int rc = bind_all(run, statement, what);
     if (rc == SQLITE_OK)
         rc = step_all(run, statement,
                       keeps                           ? kept
                       : what->flags & SPT_SQLITE_ROWS ? &run->request->rows
                                                       : NULL,
                       rows);
-    if (keeps)
-        run->kept = 0;
+    if (rc == SQLITE_OK && what->flags & SPT_SQLITE_NUMBERS)
+        keep_numbers(run, rows_at);
     if (rc == SQLITE_OK && keeps && rows->changed > 0)
         keep(run, kept, &at, rows->values / (uint32_t)rows->changed);
     run->before = rows->changed;
@@ -192,7 +169,8 @@ static int run_simple(struct run *run, uint32_t id, struct rows *rows)
 
 static int add_changed(struct run *run, int32_t changed)
 {
-    return status_of(spt_buf_append(&run->request->changed, &changed, sizeof changed));
+    return spt_sqlite_values_status(
+        spt_buf_append(&run->request->changed, &changed, sizeof changed));
 }
 
 static int add_lists(struct run *run, uint32_t n)
@@ -200,7 +178,7 @@ static int add_lists(struct run *run, uint32_t n)
     int rc = SEPTET_OK;
     while (rc == SEPTET_OK && n-- > 0)
         rc = spt_sqlite_program_add(&run->request->rows, 0);
-    return status_of(rc);
+    return spt_sqlite_values_status(rc);
 }
 
 /* Undoes the change so far, and leaves its rest out. */
@@ -289,7 +267,8 @@ static int run_found(struct run *run, const struct inner *inner, const struct ro
         all->changed++;
         if (inner->hands_out) {
             all->values += columns;
-            rc = status_of(spt_buf_append(&run->request->rows, rows->data + began, at - began));
+            rc = spt_sqlite_values_status(
+                spt_buf_append(&run->request->rows, rows->data + began, at - began));
         }
     }
     return rc;

@@ -83,8 +83,8 @@ describe("the file of a queue", function()
   case("law_11: an older version is brought up to date in one transaction", function()
     local schema = private "septet.jobs.sqlite.schema"
     local own = { VERSION = 1, CREATE = schema.CREATE, migrations = {
-      [0] = schema.CREATE .. "INSERT INTO jobs (key, state, priority, turn, attempts, put_at) "
-        .. "SELECT name, 0, 0, rowid, 0, 0 FROM work; DROP TABLE work;" } }
+      [0] = schema.CREATE .. "INSERT INTO jobs (key, state, rank, priority, turn, attempts, put_at)"
+        .. " SELECT name, 0, 0, 0, rowid, 0, 0 FROM work; DROP TABLE work;" } }
     by_python(path, ("PRAGMA application_id = %d; CREATE TABLE work (name TEXT);"
       .. "INSERT INTO work VALUES ('first'), ('second')"):format(schema.APPLICATION))
     local broken = { VERSION = 1, CREATE = schema.CREATE,
@@ -166,15 +166,20 @@ describe("the file of a queue", function()
   end)
 
   case("tables that say what cannot be are found by check", function()
-    make("a", "b", "c")
+    make("a", "b", "c", "d", "e")
     by_python(path, [[
-UPDATE jobs SET state = 3 WHERE key = 'a'; UPDATE jobs SET token = 't' WHERE key = 'b';
-UPDATE jobs SET ended = 7 WHERE key = 'c'; INSERT INTO results VALUES (9, 99, 0, 'null')]])
+INSERT INTO leases (job, lease) SELECT id, 1 FROM jobs WHERE key = 'a';
+UPDATE jobs SET state = 3, rank = NULL WHERE key = 'b';
+INSERT INTO leases (job, lease, token) SELECT id, 1, 't' FROM jobs WHERE key = 'b';
+UPDATE jobs SET ended = 7 WHERE key = 'c'; INSERT INTO results VALUES (9, 99, 0, 'null');
+UPDATE jobs SET rank = NULL WHERE key = 'd';
+UPDATE jobs SET grp = 'g', state = 1, rank = 'h' WHERE key = 'e']])
     local q <close> = jobs.open(path)
     local found = q:check()
     table.sort(found)
-    equal(found, { "job a is leased without a token", "job b has a token without a lease",
-      "job c has lost its result", "result 9 is that of no job" })
+    equal(found, { "job a is leased without a token", "job b is leased and not pending",
+      "job c has lost its result", "job d is pending without its rank", "job e waits in no group",
+      "result 9 is that of no job" })
   end)
 end)
 

@@ -155,6 +155,10 @@ local function leases_of(side, slot, list)
     local lease = recent(side.given[slot], entry.lease)
     if lease then
       local made = { key = lease.key, token = lease.token, group = group_of(lease.key) }
+      -- what an engine has noted in the job that it gave: an end may come without it
+      if entry.lease % 4 > 0 then
+        for name, value in pairs(lease.own) do made[name] = value end
+      end
       for name, value in pairs(entry) do
         if name ~= "lease" then made[name] = value end
       end
@@ -192,7 +196,12 @@ end
 
 local function give(side, step, list)
   for _, job in ipairs(list) do
-    table.insert(side.given[step.slot], { key = job.key, token = "token-" .. step.id })
+    local own = {}
+    for name, value in pairs(job) do
+      if type(name) == "table" then own[name] = value end
+    end
+    for name in pairs(own) do job[name] = nil end
+    table.insert(side.given[step.slot], { key = job.key, token = "token-" .. step.id, own = own })
   end
 end
 

@@ -266,13 +266,16 @@ static unsigned check_flags(lua_State *L, int arg)
     static const struct {
         const char *word;
         unsigned flag;
-    } words[] = {{"begins", SPT_SQLITE_BEGINS},  {"fences", SPT_SQLITE_FENCES},
-                 {"rows", SPT_SQLITE_ROWS},      {"reads", SPT_SQLITE_READS},
-                 {"keeps", SPT_SQLITE_KEEPS},    {"uses", SPT_SQLITE_USES},
-                 {"each", SPT_SQLITE_EACH},      {"continues", SPT_SQLITE_CONTINUES},
-                 {"inner", SPT_SQLITE_INNER},    {"otherwise", SPT_SQLITE_OTHERWISE},
-                 {"needs2", SPT_SQLITE_NEEDS_2}, {"needs3", SPT_SQLITE_NEEDS_3},
-                 {"needs4", SPT_SQLITE_NEEDS_4}, {"script", SPT_SQLITE_SCRIPT}};
+    } words[] = {{"begins", SPT_SQLITE_BEGINS},   {"fences", SPT_SQLITE_FENCES},
+                 {"rows", SPT_SQLITE_ROWS},       {"reads", SPT_SQLITE_READS},
+                 {"keeps", SPT_SQLITE_KEEPS},     {"uses", SPT_SQLITE_USES},
+                 {"each", SPT_SQLITE_EACH},       {"continues", SPT_SQLITE_CONTINUES},
+                 {"inner", SPT_SQLITE_INNER},     {"otherwise", SPT_SQLITE_OTHERWISE},
+                 {"needs2", SPT_SQLITE_NEEDS_2},  {"needs3", SPT_SQLITE_NEEDS_3},
+                 {"needs4", SPT_SQLITE_NEEDS_4},  {"script", SPT_SQLITE_SCRIPT},
+                 {"then", SPT_SQLITE_THEN},       {"gives", SPT_SQLITE_GIVES},
+                 {"numbers", SPT_SQLITE_NUMBERS}, {"from1", SPT_SQLITE_FROM_1},
+                 {"from2", SPT_SQLITE_FROM_2}};
     const char *text = spt_check_string(L, arg, NULL);
     unsigned flags = 0;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)

@@ -9,6 +9,7 @@ local hand = {}
 local COUNT_SHARE = 20    -- counting takes at most this part of the time
 local COUNT_LONG = 20000  -- jobs from which on counting is rationed
 local FORGOTTEN = 5000    -- jobs that one statement forgets
+local ALL = 1 << 40       -- jobs
 
 local function run(self, list, flags)
   local changed, a, b = self.db:run(list, #list, flags or 0)
@@ -79,14 +80,15 @@ end
 --- Makes a dead job pending, or all. Returns their number.
 function hand:retry(key)
   local ids = self.ids
-  if key then return run(self, { ids.take_turns, 1, ids.revive, key })[2] end
-  return run(self, { ids.revive_all, ids.count_due })[1]
+  if key then return run(self, { ids.take_numbers, 1, 0, 0, ids.revive, key })[2] end
+  return run(self, { ids.all_dead, ALL, ids.revive_each, ids.count_turn })[1]
 end
 
 --- Removes a job in any state. Returns whether there was one.
 function hand:remove(key)
   local ids = self.ids
-  return run(self, { ids.find, key, ids.remove, ids.replace, ids.wake, ids.count_woken })[1] == 1
+  return run(self, { ids.find, key, ids.remove, ids.release, ids.replace, ids.wake,
+    ids.count_woken })[1] == 1
 end
 
 function hand:clear()
@@ -96,12 +98,17 @@ end
 
 --- Removes the jobs that were done so many seconds ago. Returns their number.
 function hand:forget(seconds)
-  local before, count = self.clock.wall() - seconds, 0
+  local ids, before, count, after = self.ids, self.clock.wall() - seconds, 0, 0
   repeat
-    local n = run(self, { self.ids.forget_results, before, FORGOTTEN, self.ids.forget, before,
+    local n = run(self, { ids.forget_ranked_results, before, FORGOTTEN, ids.forget_ranked, before,
       FORGOTTEN })[2]
     count = count + n
   until n < FORGOTTEN
+  repeat -- a result that is older than the one before it has a rank
+    local changed, part = run(self, { ids.part, after, FORGOTTEN, ids.forget, after, FORGOTTEN,
+      before, ids.forget_results, after, FORGOTTEN })
+    count, after = count + changed[2], part[1]
+  until part[2] < FORGOTTEN or part[3] > before
   return count
 end
 
@@ -116,8 +123,9 @@ end
 function hand:close()
   local ids = self.ids
   self.closing = true -- a take of several requests begins no more of them
-  local changed, word, reason = self.db:run({ ids.owned, 1 << 40, self.id, ids.give_back,
-    ids.count_back_each, ids.wake_each, ids.count_woken_each, ids.remove_owner, self.id }, 9, 1)
+  local changed, word, reason = self.db:run({ ids.owned, ALL, self.id, ids.give_back,
+    ids.count_back_each, ids.release_each, ids.wake_each, ids.count_woken_each, ids.remove_owner,
+    self.id }, 10, 1)
   self.db:close()
   if not changed and word ~= "closed" then opening.raise(self.shown, word, reason) end
 end
