@@ -52,6 +52,64 @@ describe("a connection to Redis that is cut", function()
     end
   end)
 
+  it("law_10_cut: two calls that are under way are both asked again, and done once", function()
+    local server <close> = redis.start(KEPT)
+    local way <close> = proxy.start(server.folder .. "/p", server.path)
+    local d = open(("unix://%s?queue=q"):format(way.path), { pause = 0.0001 })
+    local keys = { "a", "b", "c", "d", "e", "f", "g", "h" }
+
+    -- Ends two jobs and takes two others, for each of two tokens at once. Returns what was taken.
+    local function exchange_both(before)
+      put(d, table.unpack(keys))
+      local calls = {}
+      for i = 1, 2 do
+        local ends = take(d, 2, "t" .. i)
+        for _, ending in ipairs(ends) do
+          ending.token, ending.how, ending.result = "t" .. i, "done", '"' .. ending.key .. '"'
+        end
+        calls[i] = { ends, 2, { lease = queues.LEASE, attempts = 5, token = "u" .. i } }
+      end
+      before()
+      for i, call in ipairs(calls) do
+        calls[i] = task.spawn(function()
+          local answers, _, list = d:exchange(table.unpack(call))
+          equal(answers, { true, true })
+          return list
+        end)
+      end
+      return calls[1]:await(), calls[2]:await()
+    end
+
+    local sizes
+    local function at_rest()
+      d:clear()
+      local before
+      exchange_both(function() before = { up = way.passed.up, down = way.passed.down } end)
+      sizes = { up = way.passed.up - before.up, down = way.passed.down - before.down }
+    end
+    at_rest() -- the server has the scripts after it
+    at_rest()
+    local made = way.connections
+    for _, direction in ipairs { "up", "down" } do
+      for at = 0, sizes[direction], math.max(1, sizes[direction] // many(200)) do
+        d:clear()
+        local where = ("cut %s at %d"):format(direction, at)
+        local first, second = exchange_both(function()
+          way.limit = { direction, way.passed[direction] + at }
+        end)
+        way.limit = nil
+        equal({ #first, #second }, { 2, 2 }, where)
+        local taken = { first[1].key, first[2].key, second[1].key, second[2].key }
+        table.sort(taken)
+        equal(taken, { "e", "f", "g", "h" }, where)
+        equal(queues.results(d), { a = '"a"', b = '"b"', c = '"c"', d = '"d"' }, where)
+        equal({ d:stats().leased, d:stats().done, d:check() }, { 4, 4, {} }, where)
+      end
+    end
+    equal(way.connections > made + 10, true)
+    d:close()
+  end)
+
   it("law_2_cut: a large put that was cut is there whole or not at all", function()
     local server <close> = redis.start(KEPT)
     local way <close> = proxy.start(server.folder .. "/p", server.path)

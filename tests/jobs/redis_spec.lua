@@ -270,6 +270,57 @@ describe("a queue on Redis", function()
     d:close()
   end)
 
+  it("data that are too large for a record lie apart, as long as they are needed", function()
+    local server <close> = redis.start(KEPT)
+    local d = open(server:url "q")
+    local large, larger, small = ("x"):rep(513), ("y"):rep(5000), ("z"):rep(512)
+    local function apart() return server:command("HLEN", "septet:{q}:data") end
+    local function put_one(key, data)
+      return (d:put { { key = key, data = data, again = true } })
+    end
+    local function finish_as(how, mark, key)
+      return d:finish { { key = key, token = mark, how = how, error = "x", delay = 0 } }
+    end
+    put_one("k", large)
+    put_one("l", small)
+    equal(apart(), 1)
+    equal(take(d, 1, "t1")[1].data, large)
+    finish_as("retry", "t1", "k")
+    equal(take(d, 1, "t2")[1].data, large)
+    finish_as("dead", "t2", "k")
+    equal(d:dead(nil, 10)[1].data, large)
+    equal({ put_one("k", larger), apart(), d:check() }, { 1, 1, {} })
+    local got = take(d, 2, "t3")
+    equal({ got[1].data, got[2].data }, { small, larger })
+    finish_as("done", "t3", "k")
+    equal(apart(), 0)
+    equal({ put_one("k", large), put_one("k", large), apart() }, { 1, 0, 1 })
+    equal({ d:remove "k", apart(), d:check() }, { true, 0, {} })
+    local _, _, list = d:exchange({ { key = "l", token = "t3", how = "done",
+      puts = { { key = "m", data = large } } } }, 1, { lease = 60, attempts = 5, token = "t4" })
+    equal({ list[1].data, apart() }, { large, 1 })
+    d:close()
+    equal(server:command("HKEYS", "septet:{q}:data"), { "m" })
+  end)
+
+  it("jobs that were removed are read over, and not counted", function()
+    local server <close> = redis.start(KEPT)
+    local d = open(server:url "q")
+    local list = {}
+    for i = 1, 100 do list[i] = { key = "k" .. i, priority = i == 50 and 1 or 0 } end
+    d:put(list)
+    for i = 1, 99 do
+      if i ~= 40 then equal(d:remove("k" .. i), true) end
+    end
+    put(d, "k7")
+    equal({ d:stats().pending, d:check() }, { 3, {} })
+    local got = take(d, 2, "t")
+    equal({ #got, got[1].key, got[2].key }, { 2, "k40", "k100" })
+    equal({ take(d, 9, "u")[1].key, #take(d, 9, "v") }, { "k7", 0 })
+    equal(server:command("HLEN", "septet:{q}:classes"), 0)
+    d:close()
+  end)
+
   it("check finds a job that is not where its record says", function()
     local server <close> = redis.start(KEPT)
     local d = open(server:url "q")

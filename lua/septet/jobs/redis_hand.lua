@@ -50,7 +50,7 @@ for _, entry in ipairs(rc('XREVRANGE', P .. 'results', '+', '-', 'COUNT', 1000))
   if ended < wall - 60 then break end
   done, oldest = done + 1, ended
 end
-return {cnt.pending, cnt.waiting, rc('ZCARD', P .. 'delayed'), rc('ZCARD', P .. 'leases'),
+return {cnt.pending, cnt.waiting, cnt.delayed, rc('ZCARD', P .. 'leases'),
   rc('HLEN', P .. 'jobs'), rc('XLEN', P .. 'dead'), first and num(math.max(0, wall - first)) or '',
   num(done / math.max(done < 1000 and 1 or 0.001, wall - oldest))}
 ]==]
@@ -134,7 +134,7 @@ local function remove(key, job)
     no_more_waiting(job[G])
     cnt.waiting = cnt.waiting - 1
   elseif job[S] == 'd' then
-    delayed[key] = false
+    delayed[key], cnt.delayed = false, cnt.delayed - 1
   elseif job[S] == 'x' then
     rc('XDEL', P .. 'dead', id(job[X]))
   end
@@ -193,7 +193,7 @@ end
 for _, name in ipairs({'jobs', 'data', 'notes', 'groups', 'classes', 'delayed', 'leases', 'waiting',
     'takes', 'results', 'dead'}) do gone[#gone + 1] = P .. name end
 for i = 1, #gone, 4000 do rc('UNLINK', unpack(gone, i, math.min(i + 3999, #gone))) end
-for _, name in ipairs({'turn', 'back', 'pending', 'waiting', 'at_max', 'disorder'}) do
+for _, name in ipairs({'turn', 'back', 'pending', 'waiting', 'delayed', 'at_max', 'disorder'}) do
   cnt[name] = 0
 end
 flush()

@@ -16,20 +16,18 @@
 -- owners             sorted set of the owners by the queue's age at their last beat
 -- meta               hash of the id, the format and the counters
 --
--- A record is a list, of which the last fields are left out while they are nil: the state, the
--- turn, when it was put, the data (true: it lies in `data`), the token of its put, the token of its
--- lease, its place in that take, the token that ended it, the numbers of its result, when it is due
--- or ended, its attempts, its class, its group, the number of its failures, and the numbers that it
--- has among the dead and the dropped ones.
+-- A record is a list, of which the last fields are left out while they are nil: the state S, the
+-- turn T, when it was put W, the data V (true: it lies in `data`), the token of its put U, the
+-- token of its lease K, its place in that take N, the token that ended it E, the number of its
+-- result R, when it is due or ended D, its attempts A, its class C, its group G, the number of its
+-- failures H, and the numbers that it has among the dead X and the dropped ones L.
 
 local BASE = [==[
-local S, T, W, V, U, K, N, E = 1, 2, 3, 4, 5, 6, 7, 8
-local R, D, A, C, G, H, X, L = 9, 10, 11, 12, 13, 14, 15, 16
 local MOST = 512 -- bytes of data that a record has; each step of a job writes them again
 local ZERO = '8000000000000000' -- the class of priority 0
 local P, rc = string.sub(KEYS[1], 1, -5), redis.call
 local M = rc('HMGET', KEYS[1], 'id', 'turn', 'back', 'results', 'dead', 'waiting', 'age', 'beat',
-  'at_max', 'disorder', 'pending')
+  'at_max', 'disorder', 'pending', 'delayed')
 if M[1] ~= ARGV[1] then return redis.error_reply('GONE the keys of the queue were removed') end
 local time = rc('TIME')
 local now = time[1] + time[2] / 1000000
@@ -38,7 +36,7 @@ local owner, again = ARGV[4], ARGV[5] == '1'
 local at = 5
 local cnt, cnt_old = {}, {}
 for i, name in ipairs({'turn', 'back', 'results', 'dead', 'waiting', 'age', 'beat', 'at_max',
-    'disorder', 'pending'}) do
+    'disorder', 'pending', 'delayed'}) do
   cnt[name] = tonumber(M[i + 1]) or 0
   cnt_old[name] = cnt[name]
 end
@@ -166,7 +164,7 @@ local function text_of(key, job)
 end
 
 -- Turns of jobs that come back are less than 0. Pending jobs of consecutive turns share an entry of
--- their stream, whose number is the first turn. A record tells if its job still is where its turn
+-- their stream, and its number is the first turn. A record tells if its job still is where its turn
 -- says: what is removed stays in the stream until a take reads over it.
 local BACK, RUN, ROOM = 4503599627370496, 32, 4000
 local function pending(key, job, back)
@@ -195,6 +193,7 @@ end
 local function delay(key, job, due)
   job[S], job[D] = 'd', due
   delayed[key], dirty[key] = due, true
+  cnt.delayed = cnt.delayed + 1
 end
 local function leased_in(name)
   if not groups[name] then groups[name] = tonumber(rc('HGET', P .. 'groups', name) or 0) end
@@ -204,9 +203,12 @@ local function count_group(name, by)
   groups[name] = leased_in(name) + by
   changed_groups[name] = true
 end
-local INVERSE = {}
-for i = 0, 15 do INVERSE[string.format('%x', i)] = string.format('%x', 15 - i) end
+local INVERSE
 local function place(key, job)
+  if not INVERSE then -- made where there are groups: it costs as much as all other functions here
+    INVERSE = {}
+    for i = 0, 15 do INVERSE[string.format('%x', i)] = string.format('%x', 15 - i) end
+  end
   return string.gsub(job[C] or ZERO, '.', INVERSE) .. string.format('%016.0f', job[T] + BACK) .. key
 end
 local function no_more_waiting(name)
@@ -243,7 +245,7 @@ local function leave(job)
   wake(job[G])
 end
 
--- Returns the keys of the leased jobs of some owners, of which a table has true.
+-- Returns the keys of the leased jobs of the owners that a table has.
 local function leased_by(owners)
   local takes, of, keys = rc('HGETALL', P .. 'takes'), {}, {}
   for i = 1, #takes, 2 do of[takes[i]] = string.match(takes[i + 1], ' (.*)') end
@@ -343,4 +345,4 @@ flush()
 return #new == n and n or new
 ]==]
 
-return { base = BASE, scripts = scripts }
+return { base = BASE, scripts = scripts, fields = "STWVUKNERDACGHXL" }

@@ -110,6 +110,7 @@ if not n then
 end
 local limit, token, silence, judged = tonumber(arg()), arg(), tonumber(arg()), arg() == '1'
 local taken, more, lost = {}, 0, false
+local others = not judged and rc('ZCARD', P .. 'owners') > 1
 
 -- What has ended above is still in `leases`, and in `takes` until it is counted there.
 local function found_again()
@@ -126,10 +127,10 @@ end
 
 -- Returns a table with true for each dead owner, or nil if there is none.
 local function dead_owners()
-  local dead, list = {}, nil
+  local dead, list = {}, {}
   if judged then
     list = {unpack(ARGV, at + 1)}
-  else
+  elseif others then
     local least = '(' .. num(cnt.age - silence)
     list = rc('ZRANGEBYSCORE', P .. 'owners', '-inf', least, 'LIMIT', 0, 100)
   end
@@ -139,8 +140,10 @@ local function dead_owners()
 end
 
 local function bring_back()
-  local due = rc('ZRANGEBYSCORE', P .. 'delayed', '-inf', num(wall), 'LIMIT', 0, STEP)
+  local due = cnt.delayed == 0 and {} or
+    rc('ZRANGEBYSCORE', P .. 'delayed', '-inf', num(wall), 'LIMIT', 0, STEP)
   fetch(due)
+  cnt.delayed = cnt.delayed - #due
   for i = 1, #due do
     delayed[due[i]] = false
     pending(due[i], jobs[due[i]])
@@ -270,17 +273,18 @@ end
 flush()
 
 local function is_open()
-  if #taken > 0 or cnt.pending > 0 or cnt.waiting > 0 then return 1 end
-  return (rc('ZCARD', P .. 'leases') > 0 or rc('ZCARD', P .. 'delayed') > 0) and 1 or 0
+  if #taken > 0 or cnt.pending + cnt.waiting + cnt.delayed > 0 then return 1 end
+  return rc('ZCARD', P .. 'leases') > 0 and 1 or 0
 end
 local function due_in()
   local least
-  local first = rc('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')
-  if first[2] then least = first[2] - wall end
-  first = rc('ZRANGE', P .. 'leases', 0, 0, 'WITHSCORES')
+  if cnt.delayed > 0 then
+    least = (rc('ZRANGE', P .. 'delayed', 0, 0, 'WITHSCORES')[2] or wall) - wall
+  end
+  local first = rc('ZRANGE', P .. 'leases', 0, 0, 'WITHSCORES')
   if first[2] then
     local left = first[2] / 1000000 - steady
-    if not judged and rc('ZCARD', P .. 'owners') > 1 then left = math.min(left, 1) end
+    if others then left = math.min(left, 1) end
     if not least or left < least then least = left end
   end
   return least and num(math.max(least, 0))
