@@ -92,16 +92,23 @@ struct run {
     struct spt_link out;
 };
 
+/* Returns true if others may join a group. Their commit is saved then, but the first ones wait for
+ * them: no longer than for a commit. */
+static bool may_be_joined(const struct spt_sqlite *db)
+{
+    const uint64_t ran_ns = spt_sqlite_connection_now(&db->connection) - db->group_ns;
+    return ran_ns < GROUP_MS * SPT_NS_PER_MS && ran_ns < db->connection.commit_ns;
+}
+
 /* Takes the requests that have come while the thread ran the group, if they may join it. */
 static void take_more(void *ud, struct spt_link *group, struct spt_link *more)
 {
     struct run *run = ud;
     struct spt_sqlite *db = run->db;
     unsigned changes = 0;
-    const uint64_t now = spt_sqlite_connection_now(&db->connection);
     for (struct spt_link *l = group->next; l != group; l = l->next)
         changes += SPT_OF(l, struct spt_sqlite_request, link)->changes;
-    if (now - db->group_ns >= GROUP_MS * SPT_NS_PER_MS)
+    if (!may_be_joined(db))
         return;
     pthread_mutex_lock(&db->shared.lock);
     const struct spt_link *queued = &db->shared.queued;

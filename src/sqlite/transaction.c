@@ -53,6 +53,15 @@ static bool join(struct group *group, int *rc, struct spt_sqlite_connection *c)
     return true;
 }
 
+static int commit(struct spt_sqlite_connection *c, const struct group *group)
+{
+    const uint64_t began = spt_sqlite_connection_now(c);
+    int rc = sqlite3_exec(c->db, "COMMIT", NULL, NULL, NULL);
+    if (rc == SQLITE_OK && group->durable)
+        c->commit_ns = spt_sqlite_connection_now(c) - began;
+    return rc;
+}
+
 /* Runs the requests once. Sets the fault, and undoes all, if that fails. */
 static int try_once(struct spt_sqlite_connection *c, struct group *group,
                     struct spt_sqlite_fault *fault)
@@ -63,7 +72,7 @@ static int try_once(struct spt_sqlite_connection *c, struct group *group,
     while (rc == SQLITE_OK && join(group, &rc, c))
         continue;
     if (rc == SQLITE_OK)
-        rc = sqlite3_exec(c->db, "COMMIT", NULL, NULL, NULL);
+        rc = commit(c, group);
     if (rc == SQLITE_OK)
         return rc;
     spt_sqlite_connection_fault(c, rc, fault);
