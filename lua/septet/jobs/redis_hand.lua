@@ -134,7 +134,7 @@ local function remove(key, job)
     no_more_waiting(job[G])
     cnt.waiting = cnt.waiting - 1
   elseif job[S] == 'd' then
-    delayed[key], cnt.delayed = false, cnt.delayed - 1
+    due_now[#due_now + 1], cnt.delayed = key, cnt.delayed - 1
   elseif job[S] == 'x' then
     rc('XDEL', P .. 'dead', id(job[X]))
   end

@@ -35,7 +35,7 @@ fetch(keys)
 for i = 1, n do
   local key, token = arg(), arg()
   answers[i] = is_leased(jobs[key], token) and 1 or 0
-  if answers[i] == 1 then leases[key] = lease_end(lease) end
+  if answers[i] == 1 then begin(key, lease_end(lease)) end
 end
 beat()
 flush()

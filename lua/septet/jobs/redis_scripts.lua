@@ -41,7 +41,7 @@ for i, name in ipairs({'turn', 'back', 'results', 'dead', 'waiting', 'age', 'bea
   cnt_old[name] = cnt[name]
 end
 local function arg() at = at + 1 return ARGV[at] end
-local function id(n) return n .. '-0' end
+local function id(n) return string.format('%d-0', n) end
 local shown = {}
 local function num(x) -- most of a call are the same
   local text = shown[x]
@@ -50,7 +50,9 @@ local function num(x) -- most of a call are the same
 end
 
 local jobs, dirty, ready = {}, {}, {}
-local leases, delayed, data, notes, groups = {}, {}, {}, {}, {}
+-- to add to sorted sets, scores and keys, and to remove from them
+local begun, ended, later, due_now = {}, {}, {}, {}
+local data, notes, groups = {}, {}, {}
 local changed_groups, released, known = {}, {}, {}
 
 -- A table with room for all fields: one that grows is laid out anew.
@@ -87,15 +89,6 @@ local function write_hash(name, map)
   bulk('HSET', name, set)
   bulk('HDEL', name, gone)
 end
-local function write_scores(name, map)
-  local set, gone = {}, {}
-  for member, score in pairs(map) do
-    if score then set[#set + 1] = num(score) set[#set + 1] = member
-    else gone[#gone + 1] = member end
-  end
-  bulk('ZADD', name, set)
-  bulk('ZREM', name, gone)
-end
 -- Adds to the counts of jobs that are leased by tokens what was released since the last call.
 local function count_takes()
   local tokens, left = {}, {}
@@ -122,10 +115,11 @@ local function flush_ready()
   ready = {}
 end
 local function flush()
-  local records, counters = {}, {}
+  local set, gone, counters = {}, {}, {}
   for key in pairs(dirty) do
-    local job = jobs[key]
-    records[key] = job and cmsgpack.pack(unpack(job, 1, table.maxn(job)))
+    local job, k = jobs[key], #set
+    if job then set[k + 1], set[k + 2] = key, cmsgpack.pack(unpack(job, 1, table.maxn(job)))
+    else gone[#gone + 1] = key end
   end
   for name, n in pairs(cnt) do
     if n ~= cnt_old[name] then
@@ -135,11 +129,14 @@ local function flush()
   end
   bulk('HSET', 'meta', counters)
   flush_ready()
-  write_hash('jobs', records)
+  bulk('HSET', 'jobs', set)
+  bulk('HDEL', 'jobs', gone)
   write_hash('data', data)
   write_hash('notes', notes)
-  write_scores('leases', leases)
-  write_scores('delayed', delayed)
+  bulk('ZREM', 'leases', ended)
+  bulk('ZADD', 'leases', begun)
+  bulk('ZREM', 'delayed', due_now)
+  bulk('ZADD', 'delayed', later)
   local counts = {}
   for name in pairs(changed_groups) do counts[name] = groups[name] ~= 0 and groups[name] end
   write_hash('groups', counts)
@@ -191,9 +188,9 @@ local function place_of(job)
   return (job[C] or ZERO) .. '1', job[T]
 end
 local function delay(key, job, due)
-  job[S], job[D] = 'd', due
-  delayed[key], dirty[key] = due, true
-  cnt.delayed = cnt.delayed + 1
+  local k = #later
+  later[k + 1], later[k + 2] = num(due), key
+  job[S], job[D], cnt.delayed, dirty[key] = 'd', due, cnt.delayed + 1, true
 end
 local function leased_in(name)
   if not groups[name] then groups[name] = tonumber(rc('HGET', P .. 'groups', name) or 0) end
@@ -231,13 +228,17 @@ local function wake(name)
   return true
 end
 local function is_leased(job, token) return job and job[S] == 'l' and job[K] == token end
--- Returns when a lease of so many seconds ends, in whole microseconds: a small sorted set is a list
+-- Writes when a lease of so many seconds ends, in whole microseconds: a small sorted set is a list
 -- that is walked, and reading fractions on the way took half of the time of a take.
-local function lease_end(lease) return math.floor((steady + lease) * 1000000 + 0.5) end
+local function lease_end(lease) return num(math.floor((steady + lease) * 1000000 + 0.5)) end
+local function begin(key, ends)
+  local k = #begun
+  begun[k + 1], begun[k + 2] = ends, key
+end
 local function unlease(key, job)
   released[job[K]] = (released[job[K]] or 0) + 1
   job[K], job[N] = nil, nil
-  leases[key], dirty[key] = false, true
+  ended[#ended + 1], dirty[key] = key, true
 end
 local function leave(job)
   if not job[G] then return end

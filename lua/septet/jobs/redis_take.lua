@@ -143,12 +143,9 @@ local function bring_back()
   local due = cnt.delayed == 0 and {} or
     rc('ZRANGEBYSCORE', P .. 'delayed', '-inf', num(wall), 'LIMIT', 0, STEP)
   fetch(due)
-  cnt.delayed = cnt.delayed - #due
-  for i = 1, #due do
-    delayed[due[i]] = false
-    pending(due[i], jobs[due[i]])
-  end
-  local ended = rc('ZRANGEBYSCORE', P .. 'leases', '-inf', num(lease_end(0)), 'LIMIT', 0, STEP)
+  cnt.delayed, due_now = cnt.delayed - #due, due
+  for i = 1, #due do pending(due[i], jobs[due[i]]) end
+  local ended = rc('ZRANGEBYSCORE', P .. 'leases', '-inf', lease_end(0), 'LIMIT', 0, STEP)
   if #due == STEP or #ended == STEP then more = 1 end
   fetch(ended)
   local over, has = {}, {}
@@ -180,7 +177,7 @@ local function bring_back()
 end
 
 local bytes, moved, full = 0, 0, false
-local texts = {}
+local texts, ends_at = {}, lease_end(lease)
 -- Takes a pending job, or lets it wait. Returns false if it is too much for this call.
 local function take(key, job)
   if limit and job[G] and leased_in(job[G]) >= limit then
@@ -193,10 +190,11 @@ local function take(key, job)
   bytes = bytes + (text and #text or 0)
   full = #taken > 0 and bytes > MAX_BYTES
   if full then return false end
-  texts[key] = text
+  if job[V] == true then texts[key] = text end
   taken[#taken + 1] = key
   job[S], job[K], job[N] = 'l', token, #taken
-  leases[key], dirty[key] = lease_end(lease), true
+  dirty[key] = true
+  begin(key, ends_at)
   if job[G] then count_group(job[G], 1) end
   return true
 end
@@ -293,8 +291,7 @@ local reply = {answers, more, is_open(), due_in() or '', lost}
 for i = 1, #taken do
   local key = taken[i]
   local job = jobs[key]
-  local text, k = texts[key], #reply
-  if text == nil then text = text_of(key, job) end
+  local text, k = texts[key] or text_of(key, job), #reply
   reply[k + 1], reply[k + 2], reply[k + 3] = key, text, num(job[W])
   reply[k + 4] = (job[A] or job[C] or job[G] or job[H] or false) and
     {(job[A] or 0) + 1, job[C] or ZERO, job[G] or false, job[H] or 0}
