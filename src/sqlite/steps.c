@@ -301,7 +301,7 @@ static int run_each(struct run *run, uint32_t id, struct rows *all)
     at = run->at;
     skip_values(run, what);
     if (!(what->flags & SPT_SQLITE_CONTINUES))
-        run->rest = wanted;
+        run->rest = is_needless(run, what->flags) ? 0 : wanted;
     inner = (struct inner){.from = run->at,
                            .answer_at = own_at + sizeof(int32_t),
                            .hands_out = what->flags & SPT_SQLITE_ROWS};

@@ -98,8 +98,8 @@ end
 local function add_take(self, list, n, wanted, options)
   local ids, now, wall = self.ids, self.clock.steady(), self.clock.wall()
   local token, lease, limit = options.token, now + options.lease, options.limit
-  for _, value in ipairs { ids.is_unknown, token, ids.due, DUE_MOST, wall, ids.bring,
-    ids.count_turn } do
+  for _, value in ipairs { ids.is_unknown, token, ids.is_due, wall, ids.due, DUE_MOST, wall,
+    ids.bring, ids.count_turn } do
     n = n + 1
     list[n] = value
   end

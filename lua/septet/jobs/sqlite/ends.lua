@@ -74,7 +74,7 @@ end
 function ends.add(self, given)
   local ids, wall = self.ids, self.clock.wall()
   local results, puts, twice = count_ends(given)
-  local list, n, step = { ids.take_numbers, puts, results, wall }, 4, 1
+  local list, n, step = { ids.take_numbers, puts, results, wall, ids.numbers }, 5, 2
   local places = { first = {}, puts = {}, asked = {} }
   for i, ending in ipairs(given) do
     if ending.how == "done" then results = results - 1 end

@@ -77,7 +77,7 @@ end
 --- Adds jobs. Returns the number of new ones, and a table with true for each.
 function put.put(self, jobs)
   local ids, wall, total, steps = self.ids, self.clock.wall(), #jobs, {}
-  local list, n, program = { ids.take_numbers, total, 0, 0 }, 4, nil
+  local list, n, program = { ids.take_numbers, total, 0, 0, ids.numbers }, 5, nil
   for from = 1, total, SLICE do
     local to = math.min(from + SLICE - 1, total)
     n = put.add(ids, list, n, jobs, from, to, wall, total - to, steps)
@@ -91,7 +91,7 @@ function put.put(self, jobs)
   local changed, numbers = request.run(self, list, n, 0, program)
   local count, new, mixed = 0, {}, {}
   for k, first in ipairs(steps) do
-    local some, last = changed[k + 1], (steps[k + 1] or total + 1) - 1
+    local some, last = changed[k + 2], (steps[k + 1] or total + 1) - 1
     local is_mixed = some > 0 and some <= last - first
     count = count + some
     for i = first, last do

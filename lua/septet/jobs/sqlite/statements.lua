@@ -14,11 +14,11 @@ local LOST = "the worker was lost"
 
 -- --- put ---
 
--- ?1 number of turns, ?2 number of results, ?3 wall. The last of each, which are the numbers of the
--- request.
-statements.take_numbers = { "begins numbers rows", 3, [[
-UPDATE meta SET turn = turn + ?1, ended = ended + ?2, last = max(last, ?3)
-RETURNING turn, ended]] }
+-- ?1 number of turns, ?2 number of results, ?3 wall
+statements.take_numbers = { "begins", 3, [[
+UPDATE meta SET turn = turn + ?1, ended = ended + ?2, last = max(last, ?3)]] }
+-- The last of each, which are the numbers of the request. RETURNING would make a table for them.
+statements.numbers = { "numbers rows reads", 0, "SELECT turn, ended FROM meta" }
 
 -- ?1 place before the last turn, ?2 key, ?3 data, ?4 priority, ?5 group, ?6 put_at, ?7 state,
 -- ?8 rank, ?9 again
@@ -52,8 +52,10 @@ local NEXT_TURN = "(SELECT turn + 1 FROM meta)"
 -- A job that comes back has the next turn before all new ones.
 local NEXT_BACK = "(SELECT back + 1 FROM meta)"
 
+-- ?1 wall. Asked first, as a sort with a limit makes a table even if there is nothing to sort.
+statements.is_due = { "reads", 1, "SELECT 1 FROM jobs WHERE state = 2 AND rank <= ?1 LIMIT 1" }
 -- ?1 number, ?2 wall
-statements.due = { "each reads", 2, [[
+statements.due = { "each reads then", 2, [[
 SELECT id FROM jobs WHERE state = 2 AND rank <= ?2 ORDER BY rank, key LIMIT ?1]] }
 statements.bring = { "inner uses", 0, "UPDATE jobs SET state = 0, rank = 0, turn = " .. NEXT_TURN ..
   " WHERE id = ?1" }
@@ -93,11 +95,12 @@ statements.count_woken_each = inner "count_woken"
 statements.count_back_each = inner "count_back"
 statements.release_each = inner "release"
 
--- ?1 number, ?2 steady, ?3 attempts. Keeps id, group, 1 if it dies, 1 if it comes back.
+-- ?1 number, ?2 steady, ?3 attempts. Keeps id, group, 1 if it dies, 1 if it comes back. It has no
+-- limit, for the same reason: as many as are wanted are used.
 statements.lost = { "each rows reads", 3, [[
 SELECT id, jobs.grp, CASE WHEN attempts + 1 >= ?3 THEN 1 END,
   CASE WHEN attempts + 1 < ?3 THEN 1 END, key, attempts + 1
-FROM leases CROSS JOIN jobs ON id = job WHERE lease <= ?2 ORDER BY turn LIMIT ?1]] }
+FROM leases CROSS JOIN jobs ON id = job WHERE lease <= ?2 ORDER BY turn]] }
 -- ?1 wall
 statements.lose = { "inner uses", 1, ([[
 UPDATE jobs SET attempts = attempts + 1, history = %s,
