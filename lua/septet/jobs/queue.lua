@@ -17,6 +17,7 @@ local MAX_DELAY <const> = 3e9    -- seconds, which are 95 years
 local PAGE <const> = 256         -- most rows that a cursor holds
 local PAGE_BYTES <const> = 1 << 20
 local SLICE <const> = 256        -- jobs that are checked between two pauses
+local DEPTH <const> = 128        -- of the tables in a job's data
 
 local ENGINES = { memory = "septet.jobs.memory", sqlite = "septet.jobs.sqlite",
   redis = "septet.jobs.redis" }
@@ -47,7 +48,7 @@ local SHARED = {} -- key of whether other processes may use it
 -- Returns a value as JSON, or nil.
 local function encoded(value, shown, what)
   if value == nil then return nil end
-  local ok, text = core.try(json.encode, value)
+  local ok, text = core.try(core.json_encode, value, DEPTH, 0)
   if ok then return text end
   failure.raise("data", shown, what .. " cannot be written as JSON", core.words(text))
 end
@@ -67,11 +68,11 @@ end
 ---@param given septet.JobOptions
 ---@param shown string
 ---@param what string name of the function, for messages
----@param place string|nil which one it is, for messages
-function queue.job(given, shown, what, place)
+---@param number integer|nil which item of a list it is, for messages
+function queue.job(given, shown, what, number)
   if type(given) ~= "table" then
     args.usage("bad argument #1 to '%s' (%s{ key = ... } expected, got %s)", what,
-      place and place .. ": " or "", given == nil and "nil" or type(given))
+      number and ("item %d: "):format(number) or "", given == nil and "nil" or type(given))
   end
   local job = args.options(given, put_options, what)
   check_name(job.key, "key", shown)
@@ -125,7 +126,7 @@ function Queue:put_many(jobs)
   local list = {}
   for i = 1, #jobs do
     if i % SLICE == 0 then core.pause() end
-    list[i] = queue.job(jobs[i], self.url, "put_many", "item " .. i)
+    list[i] = queue.job(jobs[i], self.url, "put_many", i)
   end
   local n = driver_of(self):put(list)
   seen.put(self.url, #list, n)
