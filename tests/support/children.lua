@@ -44,9 +44,10 @@ function children.it(title, fn)
     local processes, descriptors = children.count(), children.descriptors()
     fn()
     collectgarbage()
-    for _ = 1, 500 do -- what was cancelled as it started is killed a moment later
-      if children.count() == processes then break end
+    for _ = 1, 500 do -- what was cancelled as it started, or dropped by a peer, ends a moment later
+      if children.count() == processes and children.descriptors() == descriptors then break end
       task.sleep(0.01)
+      collectgarbage()
     end
     equal(children.count(), processes, "processes")
     equal(children.descriptors(), descriptors, "descriptors")
