@@ -104,6 +104,13 @@ struct spt_resource {
     void (*release)(struct spt_resource *);
 };
 
+/* What a block returns once its body has returned, if nothing but the block has to end. */
+enum spt_block_leave {
+    SPT_BLOCK_BY_LUA /* a function in Lua says */,
+    SPT_BLOCK_RESULTS,
+    SPT_BLOCK_IN_TIME /* true, and the results */
+};
+
 /* The scope of a block in a script. Only blocks have deadlines of their own, which keeps a waiting
  * task smaller. */
 struct spt_block {
@@ -112,6 +119,7 @@ struct spt_block {
     uint64_t spawn_place; /* spt_trace_place of the line that opened it; 0: not recorded */
     uint32_t owner;       /* id of the task that opened it, the only one that may end it */
     bool unwound; /* ended on behalf of a coroutine that died, or of a body that left it open */
+    enum spt_block_leave leave;
     /* blocks with tasks that are to move here; each counts as one task of this block */
     struct spt_link starts;
     struct spt_link start;  /* link in `starts` of `into` */

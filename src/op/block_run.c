@@ -53,6 +53,30 @@ static int end_open(lua_State *L, int status, lua_KContext ctx)
     return spt_traceback_raise(L, NULL);
 }
 
+/* Closes the block at once, if its body returned, nothing but the block has to end, and `leave`
+ * would return the results, with a true before them if that is not false. Such a block costs half
+ * of what it costs through Lua. Returns true if the results are on top of the stack now. */
+static bool leave_at_once(lua_State *L)
+{
+    const struct spt_block *block = lua_touserdata(L, SCOPE);
+    const struct spt_scope *scope = &block->scope;
+    struct spt_task *t = spt_sched_of_scope(scope)->current;
+    if (block->leave == SPT_BLOCK_BY_LUA || t->scope != scope || scope->tasks.live > 0 ||
+        t->turn.budget <= 0 || !lua_checkstack(L, 8))
+        return false;
+    bool closers = lua_getiuservalue(L, SCOPE, SPT_BLOCK_UV_CLOSERS) != LUA_TNIL;
+    lua_pop(L, 1);
+    if (closers)
+        return false;
+    t->turn.budget--; /* as the join does: blocks in a loop let others have their turns */
+    if (block->leave == SPT_BLOCK_IN_TIME) {
+        lua_pushboolean(L, 1);
+        lua_insert(L, RESULTS);
+    }
+    spt_block_close(L, SCOPE);
+    return true;
+}
+
 /* Returns what LEAVE has returned. If it failed, ends what it left open. */
 static int left(lua_State *L, int status, lua_KContext ctx)
 {
@@ -65,7 +89,7 @@ static int left(lua_State *L, int status, lua_KContext ctx)
 static int body_ended(lua_State *L, int status, lua_KContext ctx)
 {
     bool ok = status == LUA_OK || status == LUA_YIELD;
-    if (lua_isnil(L, LEAVE))
+    if (lua_isnil(L, LEAVE) || (ok && leave_at_once(L)))
         return left(L, status, ctx);
     if (!lua_checkstack(L, 8)) {
         lua_settop(L, LEAVE);
@@ -83,19 +107,25 @@ static int body_ended(lua_State *L, int status, lua_KContext ctx)
     return left(L, lua_pcallk(L, lua_gettop(L) - RESULTS, LUA_MULTRET, HANDLER, ctx, left), ctx);
 }
 
-/* run_block(is_group, shield, seconds, leave, fn, ...): opens a scope as scope() does, calls
- * fn(...) protected, and returns leave(scope, seconds, ok, ...) with its results, or with false,
- * its error and the error's traceback. `leave` ends the scope; nil if `fn` does. A group's `fn`,
- * and one that ends the scope, gets the scope as its first argument. Whatever fails, the scope is
- * closed and none of its tasks is alive when this returns. */
+/* run_block(is_group, shield, seconds, leave, in_time, fn, ...): opens a scope as scope() does,
+ * calls fn(...) protected, and returns leave(scope, seconds, ok, ...) with its results, or with
+ * false, its error and the error's traceback. `leave` ends the scope; nil if `fn` does. `in_time`
+ * says what `leave` returns if nothing but the scope has to end: the results if it is false, a true
+ * and the results if it is true; nil if `leave` has more to do. A group's `fn`, and one that ends
+ * the scope, gets the scope as its first argument. Whatever fails, the scope is closed and none of
+ * its tasks is alive when this returns. */
 static int l_run(lua_State *L)
 {
-    if (lua_gettop(L) < 5)
-        lua_settop(L, 5);
+    if (lua_gettop(L) < 6)
+        lua_settop(L, 6);
     bool is_group = lua_toboolean(L, 1), shield = lua_toboolean(L, 2);
     uint64_t ns = spt_check_opt_seconds(L, 3, SPT_NEVER);
     bool gets_scope = is_group || lua_isnil(L, 4);
+    enum spt_block_leave leave = lua_isnil(L, 5)       ? SPT_BLOCK_BY_LUA
+                                 : lua_toboolean(L, 5) ? SPT_BLOCK_IN_TIME
+                                                       : SPT_BLOCK_RESULTS;
     luaL_checkstack(L, LUA_MINSTACK + 8, "too many arguments");
+    lua_remove(L, 5);
     lua_remove(L, 1);
     lua_remove(L, 1); // stack: seconds, leave, fn, arguments...
     spt_traceback_push_handler(L, false);
@@ -103,6 +133,7 @@ static int l_run(lua_State *L)
     struct spt_scope *scope = spt_block_open(
         L, spt_env(L)->sched,
         (struct spt_scope_kind){.shield = shield, .cancels_on_failure = is_group}, ns);
+    SPT_OF(scope, struct spt_block, scope)->leave = leave;
     lua_insert(L, SCOPE);
     // stack: handler, scope, seconds, leave, fn, arguments...
     if (gets_scope) {

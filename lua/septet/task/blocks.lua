@@ -97,7 +97,7 @@ end
 function blocks.timeout(seconds, fn, ...)
   args.seconds(seconds, 1, "timeout")
   args.callable(fn, 2, "timeout")
-  return run_block(false, false, seconds, leave_timeout, fn, ...)
+  return run_block(false, false, seconds, leave_timeout, false, fn, ...)
 end
 
 --- Like timeout(), but returns false if fn is late, instead of raising Timeout.
@@ -110,7 +110,7 @@ end
 function blocks.move_on_after(seconds, fn, ...)
   args.seconds(seconds, 1, "move_on_after")
   args.callable(fn, 2, "move_on_after")
-  return run_block(false, false, seconds, leave_move_on, fn, ...)
+  return run_block(false, false, seconds, leave_move_on, true, fn, ...)
 end
 
 --- Calls fn(...) shielded from cancellation and deadlines from outside. They take effect at the
@@ -121,7 +121,7 @@ end
 ---@return any ... what fn returned
 function blocks.shield(fn, ...)
   args.callable(fn, 1, "shield")
-  return run_block(false, true, nil, leave_block, fn, ...)
+  return run_block(false, true, nil, leave_block, false, fn, ...)
 end
 
 --- Calls fn(...) in a shield with a timeout. For clean-up that has to wait.
@@ -134,7 +134,7 @@ end
 function blocks.cleanup(seconds, fn, ...)
   args.seconds(seconds, 1, "cleanup")
   args.callable(fn, 2, "cleanup")
-  return run_block(false, true, seconds, leave_move_on, fn, ...)
+  return run_block(false, true, seconds, leave_move_on, true, fn, ...)
 end
 
 return blocks

@@ -196,7 +196,7 @@ end
 function combinators.gather(list, options)
   args.list(list, 1, "gather", gather_options)
   options = args.options(options, gather_options, "gather")
-  return run_block(false, false, nil, nil, gather_in, list, options)
+  return run_block(false, false, nil, nil, nil, gather_in, list, options)
 end
 
 local function race_in(scope, fns)
@@ -233,7 +233,7 @@ function combinators.race(fns)
         i)
     end
   end
-  return run_block(false, false, nil, nil, race_in, fns)
+  return run_block(false, false, nil, nil, nil, race_in, fns)
 end
 
 local until_of = { ALL_COMPLETED = "all", FIRST_COMPLETED = "first", FIRST_EXCEPTION = "failure" }

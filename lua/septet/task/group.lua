@@ -139,7 +139,7 @@ function Group:start(fn, ...)
   args.callable(fn, 1, "start")
   if core.scope_is_pool(self) then args.usage("a pool has no 'start': use 'spawn'") end
   if not self.is_open then args.usage("the group is closed") end
-  return after_start(run_block(false, false, nil, nil, start_in, self, fn, ...))
+  return after_start(run_block(false, false, nil, nil, nil, start_in, self, fn, ...))
 end
 
 --- Spawns fn(item) for each item of a list, named as by task.map(). In a pool, waits for room
@@ -185,7 +185,7 @@ end
 function group.group(fn, ...)
   if fn == nil then return new_scope(true, false, nil, true) end
   args.callable(fn, 1, "group")
-  return run_block(true, false, nil, leave, fn, ...)
+  return run_block(true, false, nil, leave, nil, fn, ...)
 end
 
 --- Like group(), but at most `n` of its tasks are alive at once: its spawn() waits for room, which
@@ -203,7 +203,7 @@ function group.pool(n, fn, ...)
     return scope
   end
   args.callable(fn, 2, "pool")
-  return run_block(true, false, nil, leave, limited, n, fn, ...)
+  return run_block(true, false, nil, leave, nil, limited, n, fn, ...)
 end
 
 return group
