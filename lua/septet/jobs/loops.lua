@@ -73,9 +73,9 @@ end
 -- Returns true if there is nothing left to be done.
 local function is_over(self)
   if self.calls > 0 or #self.held > 0 then return false end
-  if self.stopping or self.is_cut then return true end
-  self.complete = self.closed and not self.look and not self.forever
-  return self.complete
+  local ends = self.stopping or self.is_cut
+  self.complete = not ends and self.closed and not self.look and not self.forever
+  return ends or self.complete
 end
 
 -- --- a call ---
@@ -89,7 +89,8 @@ local function renew(self)
   self.renews = false
   self.signal:try_send(true)
   for i, held in ipairs(list) do
-    if answers[i] == false and held.task then self.lose(held) end
+    local works = held.task and not held.how -- the end may have been written meanwhile
+    if answers[i] == false and works then self.lose(held) end
   end
 end
 
@@ -106,13 +107,15 @@ local function settle(self, batch, answers, new)
   if #batch > 0 then self.bell:ring(self) end
 end
 
--- Notes what a call has said of the jobs that are left.
-local function note(self, wanted, n, state)
+-- Notes what a call that took n jobs has said of those that are left.
+local function note(self, call, n, state)
   if state.lost then seen.lost(self.url, state.lost) end
-  self.closed, self.more = not state.open, n == wanted
+  self.closed, self.more = not state.open, n == call.n
+  if call.number < self.noted then self.look = true end -- it does not know what came since
+  self.noted = max(self.noted, call.number)
   if n > 0 then
     self.ask_at, self.poll = 0, FIRST_POLL
-  elseif wanted > 0 then
+  elseif call.n > 0 then
     self.ask_at = now() + pause(self, state.due)
   end
 end
@@ -129,7 +132,7 @@ local function ask(self, call)
     list[i] = taken
     self:hold(taken)
   end
-  if state then note(self, call.n, #list, state) end
+  if state then note(self, call, #list, state) end
   return list or {}
 end
 
@@ -148,7 +151,7 @@ end
 local function call_engine(self, ends, n)
   local more = max(n - ends, 0)
   self.made, self.calls, self.coming = self.made + 1, self.calls + 1, self.coming + more
-  local call = { ends = first_ends(self, ends), n = n > 0 and n or nil,
+  local call = { ends = first_ends(self, ends), n = n > 0 and n or nil, number = self.made,
     token = self.name .. self.made }
   self.called_at, self.look = now(), false
   if self.waiting > 0 then self.signal:try_send(true) end -- the other loop may have a call, too
@@ -177,20 +180,18 @@ local function call_until_over(self)
   end
 end
 
---- Calls the engine until the run is over. Two of these loops are at it, so that the engine works on
---- one call while the jobs of the other are at work.
+--- Calls the engine until the run is over. Two of these loops are at it, so that the engine works
+--- on one call while the jobs of the other are at work.
 function loops.call(self)
-  self.callers = self.callers + 1
   local ok, err, traceback = try(call_until_over, self)
   self.callers = self.callers - 1
   if self.callers == 0 then self.drained:set() else self.signal:try_send(true) end
   if not ok then raise(err, traceback) end
 end
 
---- Gives back jobs that were taken and not begun, and writes the ends of all jobs.
+--- Waits until the loops have written the ends of all jobs. What a call that failed has left is
+--- written, and what it has taken is given back.
 function loops.flush(self)
-  self:give_back()
-  self.signal:try_send(true)
   self.drained:await()
   for _, call in ipairs(self.failed) do
     if call.n then call.n = 0 end -- only what it has taken

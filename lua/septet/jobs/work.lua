@@ -81,7 +81,7 @@ function Run:hand_in(ended, how)
   end
 end
 
---- Ends the jobs that the run holds and that did not begin, as if they had not been taken.
+--- Ends the jobs that did not begin, as a call has failed, as if they had not been taken.
 function Run:give_back()
   for _, held in ipairs(self.held) do
     if not held.how then self:hand_in(held, "back") end
@@ -153,7 +153,7 @@ local function work(self, at_work)
 end
 
 local function start(self, taken)
-  if self.stopping or self.is_cut then return taken.how or self:hand_in(taken, "back") end
+  if self.stopping or self.is_cut then return self:hand_in(taken, "back") end
   taken.began = now()
   seen.taken(self.url, taken.key, taken.attempt, wall() - (taken.put_at or wall()))
   taken.task = spawn_shown(self.jobs, taken.key, self.fn, work, self, taken)
