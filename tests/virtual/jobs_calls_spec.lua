@@ -105,3 +105,70 @@ describe("the calls of a run", function()
     equal(told, true)
   end)
 end)
+
+-- Runs jobs on an engine that is slow, fails once, or is cut short, as a seed says. Returns true if
+-- the laws hold.
+local function random_run(seed)
+  math.randomseed(seed)
+  local random = math.random
+  local q <close> = jobs.open "memory:"
+  local driver, workers, limit = driver_of(q), ({ 1, 2, 3, 8, 64 })[random(5)], random(3)
+  local fails, after = random(3) == 1 and random(12), random(2) == 1
+  local calls, slow, broken = 0, ({ 0, 0.001, 0.05 })[random(3)], false
+  local at_work, done, laws = 0, {}, {}
+  local function wrap(method)
+    driver[method] = function(self, ...)
+      calls = calls + 1
+      local number = calls
+      if slow > 0 then task.sleep(random() * slow) end
+      broken = broken or number == fails
+      if number == fails and not after then error "engine" end
+      local answer = table.pack(at_once(self, method, ...))
+      laws.leased = laws.leased or at_once(self, "stats").leased > workers
+      if slow > 0 then task.sleep(random() * slow) end
+      if number == fails and after then error "engine" end
+      return table.unpack(answer, 1, answer.n)
+    end
+  end
+  for _, method in ipairs { "exchange", "enter", "renew" } do wrap(method) end
+  for name, value in next, q do
+    if value == false then q[name] = random(2) == 1 end -- as if other processes shared it
+  end
+  for i = 1, random(0, 30) do
+    q:put { key = i .. "", delay = random(8) == 1 and random() / 10 or 0 }
+  end
+  local function work(job)
+    at_work = at_work + 1
+    laws.at_work = laws.at_work or at_work > workers
+    local _ <close> = setmetatable({}, { __close = function() at_work = at_work - 1 end })
+    if random(3) > 1 then task.sleep(random() / 10) end
+    if #job.key < 4 and random(6) == 1 then job:put { key = job.key .. "+" } end
+    if random(10) == 1 then error "job" end
+    done[job.key] = (done[job.key] or 0) + 1
+  end
+  local function one_of_three(job) return random(3) > 1 and "g" .. #job.key or nil end
+  local options = { workers = workers, backoff = 0.01, lease = random(2) == 1 and 1 or 60,
+    limit_per = one_of_three, limit_per_key = limit }
+  local passed, cut = helpers.stopwatch(), false
+  local ok, err = pcall(function()
+    cut = not task.move_on_after(random(3) == 1 and random() / 5 or 100, q.run, q, options, work)
+  end)
+  laws.slow = passed() > 20
+  laws.error = not ok and not (broken and tostring(err):find "engine") and err or nil
+  laws.swallowed = broken and ok and not cut
+  local left = at_once(driver, "stats")
+  laws.held = left.leased > 0
+  laws.open = ok and not cut and left.pending + left.waiting + left.delayed > 0
+  for key, n in pairs(done) do laws.twice = laws.twice or n > 1 and not cut and ok and key end
+  for law, is_broken in pairs(laws) do
+    if is_broken then error(("seed %d: %s: %s"):format(seed, law, is_broken)) end
+  end
+end
+
+describe("random calls", function()
+  for first = 1, many(400), 10 do
+    it("hold the laws, from seed " .. first, function()
+      for seed = first, first + 9 do random_run(seed) end
+    end)
+  end
+end)
