@@ -62,10 +62,10 @@ local function next_call(self)
     local rest = takes and free > 0 and self.ask_at - now()
     return nil, rest and rest < math.huge and max(rest, LEAST) or nil, 1
   end
-  if ends < self.enough and not (self.more and n >= self.enough) then
-    if self.calls > 0 then return nil, nil, self.enough end
+  if ends < half and not (self.more and n == half) then
+    if self.calls > 0 then return nil, nil, half end
     local rest = gathers(self)
-    if rest then return nil, rest, self.enough end
+    if rest then return nil, rest, half end
   end
   return ends, n
 end

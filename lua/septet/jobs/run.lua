@@ -136,7 +136,7 @@ function run.run(of, options, fn)
     signal = sync.channel(1), drained = core.future(), ended = core.future(),
     calls = 0, callers = CALLS, waiting = 0, coming = 0,
     poll = loops.FIRST_POLL, ask_at = 0, renewed = core.now(), called_at = 0,
-    writes_at = math.huge, more = true, half = half, enough = math.max(half // 2, 1),
+    writes_at = math.huge, more = true, half = half,
     counts = { done = 0, failed = 0, dead = 0, dropped = 0, lost = 0, returned = 0 },
   }, Run)
   self.bell:add(self)
