@@ -53,6 +53,21 @@ describe("the calls of a run", function()
     equal(passed(), 5) -- a call, a job, a call, a job, a call
   end)
 
+  it("one that fails for good keeps no other job leased", function()
+    local q, driver = queue_of("bad", "a", "b", "c")
+    local _ <close> = q
+    function driver:exchange(ends, ...)
+      for _, ending in ipairs(ends) do
+        if ending.key == "bad" then error("refused", 0) end
+      end
+      return getmetatable(self).__index.exchange(self, ends, ...)
+    end
+    equal(raises(nil, q.run, q, { workers = 4 }, function(job)
+      if job.key ~= "bad" then helpers.never() end
+    end), "refused")
+    equal({ q:stats().leased, q:stats().pending }, { 1, 3 })
+  end)
+
   it("may be over before the second loop has begun", function()
     local q, driver = queue_of("a")
     local _ <close> = q

@@ -161,6 +161,7 @@ local function call_engine(self, ends, n)
     self.failed[#self.failed + 1] = call
     raise(list, traceback)
   end
+  if self.waiting > 0 and #self.ends > 0 then self.signal:try_send(true) end -- start_all may wait
   self:start_all(list)
 end
 
@@ -189,16 +190,23 @@ function loops.call(self)
   if not ok then raise(err, traceback) end
 end
 
+-- Makes a call, of which a failure does not keep the others from being made.
+local function try_last(self, call)
+  local ok, err, traceback = try(ask, self, call)
+  if not ok and is(err, "Cancelled") then raise(err, traceback) end
+  if not ok then self:fail(err, traceback) end
+end
+
 --- Waits until the loops have written the ends of all jobs. What a call that failed has left is
 --- written, and what it has taken is given back.
 function loops.flush(self)
   self.drained:await()
   for _, call in ipairs(self.failed) do
     if call.n then call.n = 0 end -- only what it has taken
-    ask(self, call)
+    try_last(self, call)
   end
   self:give_back()
-  if #self.ends > 0 then ask(self, { ends = self.ends }) end
+  if #self.ends > 0 then try_last(self, { ends = self.ends }) end
 end
 
 --- Renews the leases of all jobs that the run holds, again and again.
