@@ -6,9 +6,6 @@
 
 #include <lauxlib.h>
 #include <lualib.h>
-#ifdef WITH_MIMALLOC
-#include <mimalloc.h>
-#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -20,6 +17,7 @@
 
 #include "inspect.h"
 #include "load.h"
+#include "memory.h"
 #include "options.h"
 #include "ps.h"
 #include "signals.h"
@@ -313,20 +311,6 @@ static void run_script(struct cli *cli)
 
 /* --- the process --- */
 
-/* Keeps freed memory in the process, instead of returning it to the system page by page. The heap
- * of a script is large at one moment and small at the next. */
-static void keep_memory(void)
-{
-#ifdef WITH_MIMALLOC
-#if MI_MALLOC_VERSION >= 210
-    mi_option_set(mi_option_purge_delay, -1);
-#else
-    mi_option_set(mi_option_decommit_delay, 1 << 30); /* milliseconds */
-    mi_option_set(mi_option_segment_decommit_delay, 1 << 30);
-#endif
-#endif
-}
-
 static bool start_traces(struct cli *cli)
 {
     struct trace_start start = {cli->argv, cli->options.option_count, cli->options.script};
@@ -434,7 +418,7 @@ int main(int argc, char **argv)
     if (cli.options.script < argc)
         inspect_set_title(argv[cli.options.script]);
     signals_init();
-    keep_memory();
+    memory_init();
     cli.L = luaL_newstate();
     if (cli.L == NULL) {
         fail(&cli, EXIT_SCRIPT, septet_strerror(SEPTET_ENOMEM));

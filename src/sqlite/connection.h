@@ -47,7 +47,7 @@ struct spt_sqlite_connection {
     uint64_t nap_ns;        /* of the last wait */
     uint32_t random;
     int synchronous;             /* as it is set now */
-    uint64_t commit_ns;          /* how long the last commit took that survives a power cut */
+    uint64_t commit_ns;          /* of the last commit that was to last; 0: there was none */
     atomic_uint_fast64_t end_ns; /* set by the owner: it gives up then; 0: never */
 };
 

@@ -106,10 +106,10 @@ static void take_more(void *ud, struct spt_link *group, struct spt_link *more)
     struct run *run = ud;
     struct spt_sqlite *db = run->db;
     unsigned changes = 0;
-    for (struct spt_link *l = group->next; l != group; l = l->next)
-        changes += SPT_OF(l, struct spt_sqlite_request, link)->changes;
     if (!may_be_joined(db))
         return;
+    for (struct spt_link *l = group->next; l != group; l = l->next)
+        changes += SPT_OF(l, struct spt_sqlite_request, link)->changes;
     pthread_mutex_lock(&db->shared.lock);
     const struct spt_link *queued = &db->shared.queued;
     if (!spt_list_is_empty(queued)) {
@@ -289,21 +289,12 @@ static struct spt_sqlite *discard(struct spt_sqlite *db)
     return NULL;
 }
 
-/* SQLite counts its memory under a lock, at each allocation: a ninth of its instructions. It does
- * nothing if the program uses SQLite already. */
-static void count_no_memory(void)
-{
-    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-}
-
 struct spt_sqlite *spt_sqlite_open(struct spt_loop *loop, const struct spt_sqlite_options *options,
                                    spt_sqlite_fn *fn, void *ud)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct spt_sqlite *db = calloc(1, sizeof *db);
     if (!db)
         return NULL;
-    pthread_once(&once, count_no_memory);
     db->loop = loop;
     db->opening = spt_sqlite_request_new();
     db->closing = spt_sqlite_request_new();

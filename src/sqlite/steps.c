@@ -49,9 +49,10 @@ static int bind_all(struct run *run, sqlite3_stmt *statement,
     for (; i <= (int)what->values; i++) {
         struct spt_sqlite_value value =
             spt_sqlite_program_read_value(&run->request->program, &run->at);
-        if (i == 1 && what->flags & (SPT_SQLITE_FROM_1 | SPT_SQLITE_FROM_2))
+        if (i == 1 && what->flags & (SPT_SQLITE_FROM_1 | SPT_SQLITE_FROM_2) &&
+            value.kind == SPT_SQLITE_INTEGER)
             value.integer = run->numbers[what->flags & SPT_SQLITE_FROM_2 ? 1 : 0] - value.integer;
-        if (gives && i <= KEPT_MOST)
+        if (gives && run->kept < KEPT_MOST)
             run->row[run->kept++] = value;
         if (rc == SQLITE_OK)
             rc = spt_sqlite_values_bind(statement, i, &value);

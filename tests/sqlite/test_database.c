@@ -433,6 +433,5 @@ int main(void)
         TEST(test_no_memory),
         TEST(test_no_thread),
     };
-    sqlite3_initialize(); /* before the first database, so that a limit of memory holds */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,7 +40,7 @@ end
 local function put(driver, ...)
   local list = {}
   for i, job in ipairs { ... } do list[i] = type(job) == "string" and { key = job } or job end
-  return driver:put(list)
+  return driver:put(list, true)
 end
 
 -- Ends a job, and returns the driver's answer.
@@ -115,7 +115,7 @@ function specs.put(open)
     equal({ n, new }, { 2, { true, true } })
     n, new = put(d, "b", "c", "c", "a", "d")
     equal({ n, new }, { 2, { [2] = true, [5] = true } })
-    n, new = d:put {}
+    n, new = d:put({}, true)
     equal({ n, new }, { 0, {} })
     equal(counts_of(d), { pending = 4 })
   end)
@@ -939,7 +939,7 @@ function specs.together(open)
         g:spawn(function()
           local list = {}
           for k = 1, 30 do list[k] = { key = "k" .. (k + i) % 30 } end
-          local new = drivers[i % 2 + 1]:put(list)
+          local new = drivers[i % 2 + 1]:put(list, true)
           sum = sum + new
         end)
       end

@@ -187,7 +187,7 @@ end
 
 local run = {}
 
-function run.put(driver, step) return driver:put(step.jobs) end
+function run.put(driver, step) return driver:put(step.jobs, true) end
 
 local function options_of(step)
   return { lease = step.lease, attempts = step.attempts, limit = step.limit or nil,

@@ -144,6 +144,7 @@ function Driver:enter(asked, limit)
     list[n + 7], list[n + 8], list[n + 9] = ids.name_group, job.group, ids.wait_in
     list[n + 10], list[n + 11] = job.group, ids.release_waiting
     n = n + 11
+    job[ROW] = nil -- its end may wake another one
   end
   local changed = run(self, list, n, RELAXED)
   for i = 1, #asked do

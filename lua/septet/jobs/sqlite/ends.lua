@@ -18,8 +18,8 @@ local function add_held(ids, list, n, ending)
   local row = not ending.group and rawget(ending, ROW)
   if row then
     list[n + 1], list[n + 2], list[n + 3], list[n + 4] = ids.release_it, row, false, false
-    list[n + 5] = ending.token
-    return n + 5, 1, false
+    list[n + 5], list[n + 6] = ending.token, ending.key
+    return n + 6, 1, false
   end
   list[n + 1], list[n + 2], list[n + 3], list[n + 4] = ids.held, ending.key, ending.token,
     ids.release
@@ -120,7 +120,7 @@ function ends.answers(self, given, found, places)
     local steps = places.puts[i]
     if steps then
       new[i] = 0
-      for step = steps[1], steps[2] do new[i] = new[i] + changed[step] end
+      for step = steps[1], steps[2] do new[i] = new[i] + math.max(changed[step], 0) end
     end
   end
   for k, i in ipairs(places.asked) do answers[i] = answers[i] or found[k + 2][1] == 1 end

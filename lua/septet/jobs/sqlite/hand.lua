@@ -3,6 +3,7 @@
 local core = require "septet.core"
 local json = require "septet.json"
 local opening = require "septet.jobs.sqlite.opening"
+local request = require "septet.jobs.sqlite.request"
 
 local hand = {}
 
@@ -11,11 +12,7 @@ local COUNT_LONG = 20000  -- jobs from which on counting is rationed
 local FORGOTTEN = 5000    -- jobs that one statement forgets
 local ALL = 1 << 40       -- jobs
 
-local function run(self, list, flags)
-  local changed, a, b = self.db:run(list, #list, flags or 0)
-  if not changed then opening.raise(self.shown, a, b) end
-  return changed, a, b
-end
+local function run(self, list) return request.run(self, list, #list) end
 
 -- --- what is there ---
 

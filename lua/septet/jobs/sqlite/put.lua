@@ -74,8 +74,8 @@ local function tell_apart(self, jobs, new, mixed, turn)
   end
 end
 
---- Adds jobs. Returns the number of new ones, and a table with true for each.
-function put.put(self, jobs)
+--- Adds jobs. Returns the number of new ones, and if `which` is set, a table with true for each.
+function put.put(self, jobs, which)
   local ids, wall, total, steps = self.ids, self.clock.wall(), #jobs, {}
   local list, n, program = { ids.take_numbers, total, 0, 0, ids.numbers }, 5, nil
   for from = 1, total, SLICE do
@@ -98,6 +98,7 @@ function put.put(self, jobs)
       if is_mixed then mixed[#mixed + 1] = i else new[i] = some > 0 or nil end
     end
   end
+  if not which then return count end
   if #mixed > 0 then tell_apart(self, jobs, new, mixed, numbers[1]) end
   return count, new
 end

@@ -9,9 +9,9 @@ local request = {}
 ---@async
 function request.run(self, list, n, flags, program)
   if self.closing then opening.raise(self.shown, "closed") end
-  local changed, a, b, c, d = self.db:run(list, n, flags or 0, program)
+  local changed, a, b = self.db:run(list, n, flags or 0, program)
   if not changed then opening.raise(self.shown, a, b) end
-  return changed, a, b, c, d
+  return changed, a, b
 end
 
 --- Like run(), but returns them in a table.

@@ -96,7 +96,7 @@ statements.count_back_each = inner "count_back"
 statements.release_each = inner "release"
 
 -- ?1 number, ?2 steady, ?3 attempts. Keeps id, group, 1 if it dies, 1 if it comes back. It has no
--- limit, for the same reason: as many as are wanted are used.
+-- limit, as a sort with a limit makes a table: as many rows as are wanted are read.
 statements.lost = { "each rows reads", 3, [[
 SELECT id, jobs.grp, CASE WHEN attempts + 1 >= ?3 THEN 1 END,
   CASE WHEN attempts + 1 < ?3 THEN 1 END, key, attempts + 1
@@ -117,7 +117,7 @@ statements.count_lost_back = { "inner needs4", 0, statements.count_back[3] }
 local VIEW = [[ended, key, data, attempts + 1, priority, put_at,
   CASE WHEN history IS NULL THEN 0 ELSE json_array_length(history) END]]
 
--- ?1 number. Passes over those that are leased, which are few, and come first.
+-- ?1 number. Passes over those that are leased, which are few.
 statements.pending = { "each rows reads", 1, "SELECT id, grp, " .. VIEW .. [[
  FROM jobs WHERE state = 0 AND rank = 0 AND id NOT IN (SELECT job FROM leases)
  ORDER BY priority DESC, turn LIMIT ?1]] }
@@ -176,10 +176,10 @@ DELETE FROM leases WHERE job = ?1 AND EXISTS (SELECT 1 FROM jobs WHERE id = ?1 A
 
 -- --- the end of a job ---
 
--- ?1 id, ?2 NULL, ?3 NULL, ?4 token: ends the lease of a job that has neither a group nor a result.
--- It is found without its key, and is kept as by `held`.
-statements.release_it = { "begins fences gives", 4, [[
-DELETE FROM leases WHERE job = ?1 AND token = ?4]] }
+-- ?1 id, ?2 NULL, ?3 NULL, ?4 token, ?5 key: ends the lease of a job that has neither a group nor a
+-- result. It is found by its row, which may be another job's by now, and is kept as by `held`.
+statements.release_it = { "begins fences gives", 5, [[
+DELETE FROM leases WHERE job = ?1 AND token = ?4 AND ?5 = (SELECT key FROM jobs WHERE id = ?1)]] }
 
 -- Returns a statement for the end of the job that is held. ?1 token, and so on; then its id.
 local function ending(flags, values, set)
@@ -252,7 +252,7 @@ UPDATE jobs SET state = 0, rank = 0, attempts = 0, turn = (SELECT turn FROM meta
 WHERE key = ?1 AND state = 4]] }
 -- ?1 number
 statements.all_dead = { "begins each reads", 1, [[
-SELECT id FROM jobs WHERE state = 4 AND rank IS NOT NULL ORDER BY rank LIMIT ?1]] }
+SELECT id FROM jobs WHERE state = 4 AND rank IS NOT NULL ORDER BY rank LIMIT min(?1, 1000)]] }
 statements.revive_each = { "inner uses", 0, [[
 UPDATE jobs SET state = 0, rank = 0, attempts = 0, turn = ]] .. NEXT_TURN .. " WHERE id = ?1" }
 -- Keeps id, group if it is leased, and the number of its result.
@@ -262,7 +262,7 @@ statements.remove = { "uses", 0, "DELETE FROM jobs WHERE id = ?1" }
 
 -- Jobs are forgotten in parts, so that others are not held up. Those without a rank are in the
 -- order of their results. ?1 the result behind which to look, ?2 number, ?3 instant
-local PART = "(SELECT * FROM results WHERE ended > ?1 ORDER BY ended LIMIT ?2)"
+local PART = "(SELECT ended, job, at FROM results WHERE ended > ?1 ORDER BY ended LIMIT ?2)"
 statements.part = { "begins rows reads", 2, "SELECT max(ended), count(*), max(at) FROM " .. PART }
 statements.forget = { "", 3, ([[
 DELETE FROM jobs WHERE rank IS NULL AND state = 3
@@ -289,7 +289,7 @@ statements.owners = { "begins rows reads", 0, "SELECT id, name FROM owners" }
 -- ?1 number, ?2 owner
 statements.owned = { "each reads", 2, [[
 SELECT id, jobs.grp, token FROM leases CROSS JOIN jobs ON id = job WHERE owner = ?2
-ORDER BY turn LIMIT ?1]] }
+ORDER BY turn LIMIT min(?1, 1000)]] }
 statements.give_back = { "inner uses", 0, [[
 UPDATE jobs SET ended_token = ?3, turn = ]] .. NEXT_BACK .. " WHERE id = ?1" }
 statements.remove_owner = { "", 1, "DELETE FROM owners WHERE id = ?1" }
@@ -317,8 +317,8 @@ UNION ALL SELECT 'job ' || key || ' is delayed until never' FROM jobs
   WHERE state = 2 AND rank IS NULL
 UNION ALL SELECT 'job ' || key || ' is dead and has no number' FROM jobs
   WHERE state = 4 AND rank IS NULL
-UNION ALL SELECT 'job ' || key || ' is leased without a token' FROM leases JOIN jobs ON id = job
-  WHERE token IS NULL OR lease IS NULL
+UNION ALL SELECT 'job ' || key || ' is done and would never be forgotten' FROM jobs
+  WHERE state = 3 AND rank IS NULL AND ended IS NULL
 UNION ALL SELECT 'job ' || key || ' is leased in another group' FROM leases JOIN jobs ON id = job
   WHERE leases.grp IS NOT jobs.grp
 UNION ALL SELECT 'job ' || coalesce(key, job) || ' is leased and not pending' FROM leases
