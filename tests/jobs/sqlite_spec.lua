@@ -240,9 +240,9 @@ describe("a file that others use, too", function()
 
   case("law_9: the loop goes on while very many jobs are put", function()
     local list = {}
-    for i = 1, 20000 do list[i] = { key = "key " .. i } end
+    for i = 1, 60000 do list[i] = { key = "key " .. i } end
     local d = private "septet.jobs.sqlite".open({ path = path, shown = path }, { owner = "o" })
-    ticker.beats(function() equal((d:put(list)), 20000) end)
+    ticker.beats(function() equal((d:put(list)), 60000) end)
     d:close()
   end)
 
