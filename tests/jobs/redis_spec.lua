@@ -133,9 +133,20 @@ describe("opening a queue on Redis", function()
   it("law_11_newer: a queue of a newer version is refused", function()
     local server <close> = redis.start(KEPT)
     open(server:url "q"):close()
-    server:command("HSET", "septet:{q}:meta", "format", "2")
+    server:command("HSET", "septet:{q}:meta", "format", "999")
     fails("newer", open, server:url "q")
-    equal(server:command("HGET", "septet:{q}:meta", "format"), "2")
+    equal(server:command("HGET", "septet:{q}:meta", "format"), "999")
+  end)
+
+  it("law_11_newer: a queue of an older version is refused", function()
+    local server <close> = redis.start(KEPT)
+    open(server:url "q"):close()
+    for _, format in ipairs { "1", "of another program" } do
+      server:command("HSET", "septet:{q}:meta", "format", format)
+      local err = fails("not_a_queue", open, server:url "q")
+      equal(tostring(err):find("the queue has the unknown format " .. format, 1, true) ~= nil, true)
+      equal(server:command("HGET", "septet:{q}:meta", "format"), format)
+    end
   end)
 
   it("law_11_version: a server before Redis 7 is refused", function()

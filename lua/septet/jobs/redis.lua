@@ -12,7 +12,7 @@ local redis = {}
 
 local seconds = words.seconds
 
-local FORMAT = "1"
+local FORMAT = "2"
 local STEP = 1000          -- rows of a script
 local BEAT = 1             -- seconds between two heart-beats
 local DEAD_AFTER = 5       -- seconds of silence
@@ -317,8 +317,11 @@ function redis.open(place, options)
   end)
   if ok then return self end
   self.link:close()
-  if core.is(err, "JobsError") and (err.reason or ""):find "^NOQUEUE" then
-    failure.raise("open", place.shown, "there is no such queue")
+  local reason = core.is(err, "JobsError") and err.reason or ""
+  if reason:find "^NOQUEUE" then failure.raise("open", place.shown, "there is no such queue") end
+  local older = reason:match "^OLDER (.*)"
+  if older then
+    failure.raise("not_a_queue", place.shown, "the queue has the unknown format " .. older)
   end
   if link.is_fault(err) then failure.raise(err.code, place.shown, err.why, err.reason) end
   error(err, 0)

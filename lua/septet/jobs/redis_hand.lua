@@ -19,8 +19,9 @@ for name, kind in pairs(TYPES) do
   any = any or found ~= 'none'
 end
 local meta = redis.call('HMGET', KEYS[1], 'id', 'format')
-if meta[2] and tonumber(meta[2]) ~= tonumber(ARGV[2]) then
-  return redis.error_reply('NEWER ' .. meta[2])
+if meta[2] and meta[2] ~= ARGV[2] then
+  local newer = (tonumber(meta[2]) or 0) > tonumber(ARGV[2])
+  return redis.error_reply((newer and 'NEWER ' or 'OLDER ') .. meta[2])
 end
 if meta[1] and meta[2] then return meta[1] end
 if any then return redis.error_reply('NOTAQUEUE the key ' .. KEYS[1] .. ' has no id') end

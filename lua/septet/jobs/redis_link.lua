@@ -55,7 +55,7 @@ local LOADS, HASHES = sources()
 local OF_RUNS = { put = true, exchange = true, take = true, renew = true }
 
 -- What an answer begins with, and the code of the error. The last ones pass.
-local CODES = { GONE = "gone", NEWER = "newer", NOTAQUEUE = "not_a_queue",
+local CODES = { GONE = "gone", NEWER = "newer", OLDER = "not_a_queue", NOTAQUEUE = "not_a_queue",
   WRONGTYPE = "not_a_queue", NOAUTH = "auth", WRONGPASS = "auth", NOPERM = "auth", OOM = "full" }
 local PASSING = { LOADING = "unreachable", MASTERDOWN = "unreachable", READONLY = "readonly",
   NOSCRIPT = "open", BUSY = "timeout", MISCONF = "full", CLUSTERDOWN = "unreachable",
