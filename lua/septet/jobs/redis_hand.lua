@@ -32,18 +32,36 @@ return ARGV[1]
 
 -- stats(): pending, waiting, delayed, leased, all, dead, the oldest one's age or "", and the rate.
 scripts.stats = [==[
+local PAGES = 100 -- that are read of a stream in search of a job that was not removed
+local function oldest_in(name)
+  local from, first = '-', nil
+  for _ = 1, PAGES do
+    local keys, numbers, last = {}, {}, nil
+    for _, entry in ipairs(rc('XRANGE', P .. 'ready:' .. name, from, '+', 'COUNT', 100)) do
+      last = entry[1]
+      local number = tonumber(string.match(last, '^%d+'))
+      for i, key in ipairs(entry[2]) do
+        keys[#keys + 1] = key
+        numbers[#keys] = number + i - 1
+      end
+      if #keys > 100 then break end
+    end
+    fetch(keys)
+    for i, key in ipairs(keys) do
+      local job = jobs[key]
+      if job and job[S] == 'p' and (not first or job[W] < first) then
+        local where, number = place_of(job)
+        if where == name and number == numbers[i] then first = job[W] end
+      end
+    end
+    if first or not last then return first end
+    from = '(' .. last
+  end
+end
 local first
 for _, name in ipairs(rc('HKEYS', P .. 'classes')) do
-  local keys = {}
-  for _, entry in ipairs(rc('XRANGE', P .. 'ready:' .. name, '-', '+', 'COUNT', 100)) do
-    for _, key in ipairs(entry[2]) do keys[#keys + 1] = key end
-    if #keys > 100 then break end
-  end
-  fetch(keys)
-  for _, key in ipairs(keys) do
-    local job = jobs[key]
-    if job and job[S] == 'p' and (not first or job[W] < first) then first = job[W] end
-  end
+  local found = oldest_in(name)
+  if found and (not first or found < first) then first = found end
 end
 local done, oldest = 0, wall
 for _, entry in ipairs(rc('XREVRANGE', P .. 'results', '+', '-', 'COUNT', 1000)) do
@@ -124,12 +142,19 @@ flush()
 return {#keys, last}
 ]==]
 
--- The common end of a job that is removed.
+-- The common end of a job that is removed. With the last pending one its stream goes, and all
+-- others: what was removed would stay there, if nothing is taken.
 local REMOVE = [==[
+local function forget_streams()
+  for _, name in ipairs(rc('HKEYS', P .. 'classes')) do rc('UNLINK', P .. 'ready:' .. name) end
+  rc('DEL', P .. 'classes')
+  ready, known = {}, {}
+end
 local function remove(key, job)
   local leased = job[S] == 'l'
   if job[S] == 'p' then
     cnt.pending = cnt.pending - 1
+    if cnt.pending == 0 then forget_streams() end
   elseif job[S] == 'w' then
     rc('ZREM', P .. 'group:' .. job[G], place(key, job))
     no_more_waiting(job[G])

@@ -162,7 +162,7 @@ end
 
 -- Turns of jobs that come back are less than 0. Pending jobs of consecutive turns share an entry of
 -- their stream, and its number is the first turn. A record tells if its job still is where its turn
--- says: what is removed stays in the stream until a take reads over it.
+-- says: what is removed stays in the stream until a take reads over it, or no job is pending.
 local BACK, RUN, ROOM = 4503599627370496, 32, 4000
 local function pending(key, job, back)
   local side = back and 'back' or 'turn'

@@ -103,6 +103,7 @@ if held == ends then answers = ends end
 local STEP = 1000
 local MAX_BYTES = 8000000
 local MOVED_MOST = 1000 -- jobs that one call moves into their groups
+local PASSED_MOST = 10000 -- jobs that were removed, which one call reads over
 local n, lease, attempts = tonumber(arg()), tonumber(arg()), tonumber(arg())
 if not n then
   flush()
@@ -176,7 +177,7 @@ local function bring_back()
   end
 end
 
-local bytes, moved, full = 0, 0, false
+local bytes, moved, passed, full = 0, 0, 0, false
 local texts, ends_at = {}, lease_end(lease)
 -- Takes a pending job, or lets it wait. Returns false if it is too much for this call.
 local function take(key, job)
@@ -198,12 +199,14 @@ local function take(key, job)
   if job[G] then count_group(job[G], 1) end
   return true
 end
+-- Returns how many jobs to read at once: those that are wanted, and more behind removed ones.
+local function wanted() return math.max(n - #taken, math.min(passed, STEP)) end
 -- Takes jobs of a stream, from a number on.
 local function read_side(name, next_n)
   local stream, shift = P .. 'ready:' .. name, string.sub(name, 17) == '0' and BACK or 0
   local size = n -- of an entry
   while #taken < n and not full do
-    local list = rc('XRANGE', stream, '-', '+', 'COUNT', math.ceil((n - #taken) / size))
+    local list = rc('XRANGE', stream, '-', '+', 'COUNT', math.ceil(wanted() / size))
     if #list == 0 then
       rc('DEL', stream)
       rc('HDEL', P .. 'classes', name)
@@ -219,13 +222,19 @@ local function read_side(name, next_n)
         keys[k], numbers[k], keep[k] = fields[j], first + j - 1, first
       end
     end
-    fetch(keys)
-    local i = 0
+    local i, fetched = 0, 0
     while i < #keys and #taken < n and not full do
+      if i == fetched then
+        fetched = math.min(i + wanted(), #keys)
+        fetch({unpack(keys, i + 1, fetched)})
+      end
       local key, job = keys[i + 1], jobs[keys[i + 1]]
       if job and job[S] == 'p' and job[T] + shift == numbers[i + 1] then
         if not take(key, job) then break end
         cnt.pending = cnt.pending - 1
+      else
+        passed = passed + 1
+        full = passed >= PASSED_MOST
       end
       i = i + 1
     end
