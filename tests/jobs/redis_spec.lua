@@ -510,6 +510,26 @@ describe("a fault of Redis", function()
     d:close()
   end)
 
+  it("fault_oom: a transaction that no longer fits is no fault that passes", function()
+    local server <close> = redis.start(KEPT)
+    local way <close> = proxy.start(server.folder .. "/p", server.path)
+    local d = open(("unix://%s?queue=q"):format(way.path), { patience = 60 })
+    local list = {}
+    for i = 1, 1100 do list[i] = { key = "many " .. i } end
+    way.edit = function(direction, bytes)
+      if direction == "up" and bytes:find("EXEC\r\n", 1, true) then
+        server:command("CONFIG", "SET", "maxmemory", "1")
+      end
+      return bytes
+    end
+    local err = fails("full", d.put, d, list)
+    equal(err.reason:find "^EXECABORT" ~= nil, true)
+    way.edit = nil
+    server:command("CONFIG", "SET", "maxmemory", "0")
+    equal({ d:stats().pending, (d:put(list)) }, { 0, 1100 })
+    d:close()
+  end)
+
   it("fault_flushall: it is told, and never taken for an empty queue", function()
     local server <close> = redis.start(KEPT)
     local d = open(server:url "q")

@@ -69,6 +69,7 @@ local function may_pass(code) return code ~= "tls" and BROKEN[code] ~= nil end
 
 -- Returns the code of an error that the server answered, and whether it passes.
 local function judge(text)
+  text = text:match "^EXECABORT.-: (.*)" or text -- why a transaction did not happen
   local word = text:match "^(%u+)"
   if CODES[word] then return CODES[word], false end
   if PASSING[word] then return PASSING[word], true end
