@@ -132,6 +132,67 @@ describe("a connection to Redis that is cut", function()
     d:close()
   end)
 
+  it("law_1_cut: a clear that is asked again leaves what was put meanwhile", function()
+    local server <close> = redis.start(KEPT)
+    local way <close> = proxy.start(server.folder .. "/p", server.path)
+    local d, other = open(("unix://%s?queue=q"):format(way.path)), open(server:url "q")
+
+    -- Calls fn. Its answer is lost, and `meanwhile` is called before it is asked for again.
+    local function lose_answer(fn, meanwhile)
+      local made = way.connections
+      way.limit = { "down", way.passed.down + 1 }
+      way.edit = function(_, bytes)
+        if way.connections > made then
+          way.edit = nil
+          meanwhile()
+        end
+        return bytes
+      end
+      local answer = fn()
+      equal(way.edit, nil)
+      return answer
+    end
+    local function bury(mark)
+      equal(#take(other, 1, mark), 1)
+      other:finish { { key = "k", token = mark, how = "dead", error = "x" } }
+    end
+
+    for _ = 1, 2 do
+      d:clear() -- the server has the script after it
+      put(other, "k")
+      lose_answer(function() d:clear() end, function() equal(put(other, "k"), 1) end)
+      equal(other:stats().pending, 1)
+    end
+    bury "t1"
+    equal(d:retry "k", 1)
+    bury "t2"
+    equal(lose_answer(function() return d:retry "k" end, function() bury "t3" end), 1)
+    equal(other:stats().dead, 1)
+    d:close()
+    other:close()
+  end)
+
+  it("a take that is asked again takes nothing once the queue is being closed", function()
+    local server <close> = redis.start(KEPT)
+    local way <close> = proxy.start(server.folder .. "/p", server.path)
+    local d = open(("unix://%s?queue=q"):format(way.path), { pause = 0.3 })
+    local other = open(server:url "q")
+    take(d, 1, "t1") -- the server has the script after it
+    put(other, "k")
+    way.limit = { "up", way.passed.up + 1 }
+    local t = task.spawn(pcall, take, d, 1, "t2")
+    task.sleep(0.02)
+    way.edit = function(direction, bytes) -- lets the answer to the close arrive late
+      if direction == "down" and bytes:find "^:%d" then task.sleep(0.5) end
+      return bytes
+    end
+    d:close()
+    local ok, err = t:await()
+    equal({ ok, err.code }, { false, "closed" })
+    equal(other:stats().pending, 1)
+    other:close()
+  end)
+
   it("is closed while tasks wait for it: they raise, and nothing is left", function()
     local server <close> = redis.start(KEPT)
     local d = open(server:url "q")

@@ -173,8 +173,8 @@ end
 
 -- Asks for an exchange, and returns the replies. The last one takes.
 local function ask(self, ends, n, options, judged)
-  if options then check_open(self) end
   return self.link:run(function(again)
+    if options then check_open(self) end -- each time: what is closing has given its jobs back
     local steps, i = {}, 1
     repeat
       local step = begin(self, #ends > 0 and "exchange" or "take", again)

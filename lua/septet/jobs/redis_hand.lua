@@ -115,14 +115,17 @@ reply[1] = string.format('%.0f', after)
 return reply
 ]==]
 
--- retry(key): 1 if it was dead. retry_all(last, n): the number made pending, and the last dead one.
+-- retry(token, key): 1 if it was dead. retry_all(last, n): the number made pending, and the last
+-- dead one.
 scripts.retry = [==[
-local key = arg()
+local token, key = arg(), arg()
+if again and rc('HGET', KEYS[1], 'retried') == token then return 1 end
 local job = get(key)
 if not job or job[S] ~= 'x' then return 0 end
 rc('XDEL', P .. 'dead', id(job[X]))
 job[X], job[A] = nil, nil
 pending(key, job)
+rc('HSET', KEYS[1], 'retried', token)
 flush()
 return 1
 ]==]
@@ -208,7 +211,10 @@ flush()
 return {removed, go_on and string.format('%.0f', after) or ''}
 ]==]
 
+-- clear(token): 1. What was put since stays, if it is asked again.
 scripts.clear = [==[
+local token = arg()
+if again and rc('HGET', KEYS[1], 'cleared') == token then return 1 end
 local gone = {}
 for _, name in ipairs(rc('HKEYS', P .. 'classes')) do
   gone[#gone + 1] = P .. 'ready:' .. name
@@ -222,6 +228,7 @@ for i = 1, #gone, 4000 do rc('UNLINK', unpack(gone, i, math.min(i + 3999, #gone)
 for _, name in ipairs({'turn', 'back', 'pending', 'waiting', 'delayed', 'at_max', 'disorder'}) do
   cnt[name] = 0
 end
+rc('HSET', KEYS[1], 'cleared', token)
 flush()
 return 1
 ]==]

@@ -183,15 +183,20 @@ local function load(self, conn, name)
   check_all(send(self, conn, list), "the server takes no scripts")
 end
 
+local function commands_of(self, steps)
+  local commands = {}
+  for i, step in ipairs(steps) do commands[i] = command_of(self, step) end
+  return commands
+end
+
 -- Asks once. Returns the replies of the scripts, all of one name. A server that has forgotten it,
 -- or was started anew, gets it.
 local function ask(self, make, again)
-  local conn, steps, commands = connection(self), make(again), {}
-  for i, step in ipairs(steps) do commands[i] = command_of(self, step) end
-  local replies = send(self, conn, commands)
+  local conn, steps = connection(self), make(again)
+  local replies = send(self, conn, commands_of(self, steps))
   if begins(replies[1], "NOSCRIPT") then
     load(self, conn, steps[1][1])
-    replies = send(self, conn, commands)
+    replies = send(self, conn, commands_of(self, make(again)))
   end
   for _, reply in ipairs(replies) do
     if begins(reply, "READONLY") then drop(self, conn) end -- its name may be another server's now

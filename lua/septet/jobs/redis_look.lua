@@ -54,7 +54,7 @@ end
 --- Makes a dead job pending, or all. Returns their number.
 ---@async
 function Driver:retry(key)
-  if key then return one(self, "retry", key) end
+  if key then return one(self, "retry", token(self), key) end
   local n, last, reply = 0, -1
   repeat
     reply = one(self, "retry_all", tostring(last), tostring(STEP))
@@ -67,7 +67,7 @@ end
 function Driver:remove(key) return one(self, "remove", token(self), key) == 1 end
 
 ---@async
-function Driver:clear() one(self, "clear") end
+function Driver:clear() one(self, "clear", token(self)) end
 
 --- Removes the jobs that were done so many seconds ago. Returns their number.
 ---@async
