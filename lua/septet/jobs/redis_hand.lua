@@ -76,7 +76,7 @@ return {cnt.pending, cnt.waiting, cnt.delayed, rc('ZCARD', P .. 'leases'),
 
 -- results(after, n): the number of the last one read or "", and { key, result, at } of each.
 scripts.results = [==[
-local after, n, reply, bytes, last = tonumber(arg()), tonumber(arg()), {''}, 0, nil
+local after, n, reply, bytes = tonumber(arg()), tonumber(arg()), {''}, 0
 while n > 0 and bytes < 4000000 do
   local list = rc('XRANGE', P .. 'results', id(after + 1), '+', 'COUNT', 16)
   for _, entry in ipairs(list) do

@@ -22,8 +22,8 @@ local REFUSED = "the server refused it"
 local Link = {}
 Link.__index = Link
 
--- Scripts that may run while the server is out of memory, so that a full queue can be emptied, and
--- those that a replica may run.
+-- Scripts that may not run while the server is out of memory, and those that a replica may run. All
+-- others may always run, so that a full queue can be emptied.
 local FLAGS = { put = "", exchange = "", stats = "no-writes", results = "no-writes",
   dead = "no-writes", owners = "no-writes", check = "no-writes" }
 

@@ -1,10 +1,11 @@
 -- SPDX-License-Identifier: MIT
 -- The methods of a queue on a Redis server that look at it, and that change it by hand.
 local core = require "septet.core"
+local words = require "septet.jobs.redis_words"
 
 local STEP = 500 -- rows of a script
 
-local function seconds(x) return ("%.17g"):format(x) end
+local seconds = words.seconds
 
 --- Adds the methods to a driver. `one` runs a script, and `token` returns a new token.
 return function(Driver, one, token)
