@@ -12,6 +12,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "lua/lib.h"
+#include "lua/spare.h"
 #include "op/env.h"
 
 #define META "septet.json.tree"
@@ -39,9 +40,14 @@ static int l_gc(lua_State *L)
     return 0;
 }
 
+static const char spare; /* its address is the key */
+
 static struct tree *push_tree(lua_State *L)
 {
-    struct tree *tree = lua_newuserdatauv(L, sizeof *tree, 0);
+    struct tree *tree = spt_spare_take(L, &spare);
+    if (tree)
+        return tree;
+    tree = lua_newuserdatauv(L, sizeof *tree, 0);
     *tree = (struct tree){0};
     luaL_setmetatable(L, META);
     return tree;
@@ -199,6 +205,7 @@ static int l_decode(lua_State *L)
     if (budget.exceeded)
         return refuse(L, text, len, excess, budget.exceeded);
     struct tree *tree = push_tree(L);
+    int at = lua_gettop(L);
     size_t begin = begin_of(text, len);
     tree->root = json_loadb(text + begin, len - begin, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
     if (!tree->root && (!*error.text || json_error_code(&error) == json_error_out_of_memory))
@@ -210,6 +217,7 @@ static int l_decode(lua_State *L)
         return refuse(L, text, len, (size_t)(nul - text), "a NUL");
     push_value(L, tree->root);
     release(tree);
+    spt_spare_keep(L, at, &spare);
     return 1;
 }
 

@@ -222,3 +222,39 @@ describe("array", function()
     equal(json.array(json.array(list)) == list, true)
   end)
 end)
+
+describe("a call of encode or decode", function()
+  it("inside of another one, by a finalizer, has a buffer of its own", function()
+    local inner, meta = 0, {}
+    function meta.__gc()
+      local value = json.decode(json.encode { inner = { 1, "two" } })
+      if value.inner[2] == "two" then inner = inner + 1 end
+    end
+    local value = { list = {} }
+    for i = 1, 20 do value["key" .. i], value.list[i] = i, { i } end
+    local expected = json.encode(value)
+    for _ = 1, many(300) do
+      for _ = 1, 50 do setmetatable({}, meta) end
+      equal(json.encode(json.decode(json.encode(value))), expected)
+    end
+    collectgarbage()
+    equal(inner > 0, true)
+  end)
+
+  it("after one that an error has interrupted begins anew", function()
+    local cycle = { "a" }
+    cycle[2] = cycle
+    for _ = 1, 3 do
+      raises(nil, json.encode, { text = ("x"):rep(100), cycle = cycle })
+      equal(json.encode { a = 1 }, '{"a":1}')
+      raises(nil, json.decode, '{"a":[1,2,')
+      equal(json.decode '{"a":1}', { a = 1 })
+    end
+  end)
+
+  it("writes whole numbers to the last digit", function()
+    for _, n in ipairs { 0, 7, -7, 10, -10, 99, 100, math.maxinteger, math.mininteger } do
+      equal(json.encode(n), ("%d"):format(n))
+    end
+  end)
+end)
