@@ -42,17 +42,6 @@ static int l_gc(lua_State *L)
 
 static const char spare; /* its address is the key */
 
-static struct tree *push_tree(lua_State *L)
-{
-    struct tree *tree = spt_spare_take(L, &spare);
-    if (tree)
-        return tree;
-    tree = lua_newuserdatauv(L, sizeof *tree, 0);
-    *tree = (struct tree){0};
-    luaL_setmetatable(L, META);
-    return tree;
-}
-
 /* Returns the offset at which the text begins, after a byte order mark. */
 static size_t begin_of(const char *text, size_t len)
 {
@@ -204,7 +193,7 @@ static int l_decode(lua_State *L)
     json_error_t error;
     if (budget.exceeded)
         return refuse(L, text, len, excess, budget.exceeded);
-    struct tree *tree = push_tree(L);
+    struct tree *tree = spt_spare_push(L, &spare, sizeof *tree, META);
     int at = lua_gettop(L);
     size_t begin = begin_of(text, len);
     tree->root = json_loadb(text + begin, len - begin, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);

@@ -407,24 +407,14 @@ static int l_gc(lua_State *L)
 
 static const char spare; /* its address is the key */
 
-static struct spt_buf *push_text(lua_State *L)
-{
-    struct spt_buf *text = spt_spare_take(L, &spare);
-    if (text)
-        return text;
-    text = lua_newuserdatauv(L, sizeof *text, 0);
-    spt_buf_init(text, SIZE_MAX / 2);
-    luaL_setmetatable(L, META);
-    return text;
-}
-
 /* json_encode(value, depth, indent): returns the value's text, with sorted keys. Raises Usage. */
 static int l_encode(lua_State *L)
 {
     const struct place whole = {.value = lua_topointer(L, 1)};
     struct encoder e = {
         .L = L, .depth = spt_check_count(L, 2, 1), .indent = spt_check_count(L, 3, 0)};
-    e.out = push_text(L);
+    e.out = spt_spare_push(L, &spare, sizeof *e.out, META);
+    e.out->max = SIZE_MAX / 2;
     int at = lua_gettop(L);
     encode(&e, 1, &whole);
     lua_pushlstring(L, e.out->data, e.out->len);

@@ -6,10 +6,10 @@
 
 #include <lua.h>
 
-/* Pushes the userdata that was kept under a key of the registry, and returns it. Returns NULL, and
- * pushes nothing, if there is none: at first, after a call that an error has interrupted, and in a
- * call inside of another one, by a finalizer. Allocates nothing. */
-void *spt_spare_take(lua_State *L, const void *key);
+/* Pushes the userdata that was kept under a key of the registry, and returns it. If there is none,
+ * makes one of `size` zeros with the metatable of that name: at first, after a call that an error
+ * has interrupted, and in a call inside of another one, by a finalizer. */
+void *spt_spare_push(lua_State *L, const void *key, size_t size, const char *meta);
 
 /* Keeps the userdata at `index` for the next call. */
 void spt_spare_keep(lua_State *L, int index, const void *key);
