@@ -184,6 +184,7 @@ void spt_attempt_complete(struct spt_request *r, CURLcode code)
         return;
     }
     bool discard_handle = code != CURLE_OK; /* it may lack what libcurl found no memory for */
+    r->state.easy->completed = code == CURLE_OK;
     bool stale = spt_resend_is_stale(r->state.easy, code), unread = r->response->body.unread;
     if (stale && r->upload && !spt_upload_rewind(r->upload))
         stale = false;

@@ -177,6 +177,8 @@ static void begin_exchange(struct spt_easy *easy, uint64_t now_ns)
     easy->head.done = easy->head.within = false;
     easy->head.status = easy->head.version = 0;
     easy->request->response->head.len = easy->request->response->trailers.len = 0;
+    if (easy->sent.engaged) /* libcurl sent the exchange again, and counts how often */
+        easy->unchanged = false;
     easy->ready = easy->sent.engaged = true;
     easy->sent.on_stream = easy->sent.unseen = false;
     if (spt_resend_is_guarded(easy->request))

@@ -46,6 +46,12 @@ bool spt_connection_options_has_proxy(const struct spt_connection_options *p)
     return p && (p->proxy || p->env_proxy);
 }
 
+bool spt_connection_options_are_none(const struct spt_connection_options *p)
+{
+    return !p || !(p->proxy || p->env_proxy || p->ca_file || p->cert_file || p->unix_socket ||
+                   p->user || p->insecure || p->tls13 || p->http2);
+}
+
 static CURLcode put_tls_on(const struct spt_connection_options *p, CURL *curl)
 {
     CURLcode rc = CURLE_OK;
@@ -65,12 +71,14 @@ static CURLcode put_tls_on(const struct spt_connection_options *p, CURL *curl)
     return rc;
 }
 
-/* Sets the proxy; NULL selects the environment's. A host that the environment exempts from its own
- * proxies is not exempt from one that was named. */
+/* Sets the proxy; NULL selects the environment's, with the hosts that it exempts. Such a host is not
+ * exempt from a proxy that was named. */
 static CURLcode put_proxy_on(const struct spt_connection_options *p, CURL *curl)
 {
     CURLcode rc = curl_easy_setopt(curl, CURLOPT_PROXY, p->proxy);
-    return rc == CURLE_OK && p->proxy ? curl_easy_setopt(curl, CURLOPT_NOPROXY, "") : rc;
+    if (rc == CURLE_OK && !p->proxy)
+        curl_easy_setopt(curl, CURLOPT_NOPROXY, NULL);
+    return rc;
 }
 
 CURLcode spt_connection_options_apply(const struct spt_connection_options *p, CURL *curl)

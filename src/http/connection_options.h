@@ -31,6 +31,10 @@ int spt_connection_options_copy(struct spt_connection_options *p,
 /* Frees the strings. No request may still use `p`. */
 void spt_connection_options_release(struct spt_connection_options *p);
 
+/* Returns true if the options set nothing on a handle. Cookies are no matter of handles. NULL is no
+ * options. */
+bool spt_connection_options_are_none(const struct spt_connection_options *options);
+
 /* Returns true if a request with these options, which may be NULL, may go through a proxy. With
  * `env_proxy` it is true, as the environment may name one. */
 bool spt_connection_options_has_proxy(const struct spt_connection_options *p);

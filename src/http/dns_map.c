@@ -14,6 +14,8 @@
 #include "http/connection_options.h"
 #include "septet/septet.h"
 
+#define CACHE_S 60L /* libcurl's default for what it looks up itself */
+
 /* --- sessions --- */
 
 int spt_dns_map_init(struct spt_dns_map *map, struct spt_resolvers *resolvers, const char *servers)
@@ -118,8 +120,8 @@ CURLcode spt_dns_map_apply(struct spt_dns_map *map, struct spt_resolve_entry *en
                            struct curl_slist *given, CURL *curl)
 {
     const struct spt_answer *answer = lookup->answer;
-    if (map->resolver)
-        curl_easy_setopt(curl, CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* given entries do not expire */
+    /* given entries do not expire; an earlier request may have set this for another session */
+    curl_easy_setopt(curl, CURLOPT_DNS_CACHE_TIMEOUT, map->resolver ? -1L : CACHE_S);
     if (!answer)
         return CURLE_OK;
     const struct spt_dns_slot *slot = slot_of(map, name);

@@ -38,11 +38,11 @@ static void set_defaults(CURL *c)
     curl_easy_setopt(c, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
 }
 
-/* Sets the options that are the same for every request. Two of them allocate memory. */
+/* Sets the options that are the same for every request. Three of them allocate memory. */
 static CURLcode set_constant_options(struct spt_easy *easy)
 {
     CURL *c = easy->curl;
-    CURLcode proxy, encodings;
+    CURLcode proxy, no_proxy, encodings;
     set_defaults(c);
     curl_easy_setopt(c, CURLOPT_PRIVATE, easy);
     curl_easy_setopt(c, CURLOPT_ERRORBUFFER, easy->error);
@@ -55,6 +55,7 @@ static CURLcode set_constant_options(struct spt_easy *easy)
     curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(c, CURLOPT_CAPATH, NULL); /* with one, each connection parses all its files */
     proxy = curl_easy_setopt(c, CURLOPT_PROXY, "");
+    no_proxy = curl_easy_setopt(c, CURLOPT_NOPROXY, ""); /* else libcurl asks the environment */
     curl_easy_setopt(c, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* a proxy's are no response */
     curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
@@ -74,6 +75,11 @@ static CURLcode set_constant_options(struct spt_easy *easy)
     curl_easy_setopt(c, CURLOPT_HEADERDATA, easy);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, spt_body_on_write);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, easy);
+    curl_easy_setopt(c, CURLOPT_DEBUGFUNCTION, spt_receive_on_debug);
+    curl_easy_setopt(c, CURLOPT_DEBUGDATA, easy);
+    easy->connect_ms = 0;
+    if (proxy == CURLE_OK)
+        proxy = no_proxy;
     return proxy != CURLE_OK ? proxy : encodings;
 }
 
@@ -178,13 +184,29 @@ static void set_fresh(CURL *c)
     curl_easy_setopt(c, CURLOPT_SSL_SESSIONID_CACHE, 0L);
 }
 
+/* Sets the time that libcurl divides between the addresses of a name; 0 is its default. */
+static void set_connect_timeout(struct spt_easy *easy, const struct spt_request *r)
+{
+    long ms = r->timeouts->connect_ns ? whole_ms(r->timeouts->connect_ns) : 0;
+    if (ms != easy->connect_ms)
+        curl_easy_setopt(easy->curl, CURLOPT_CONNECTTIMEOUT_MS, ms);
+    easy->connect_ms = ms;
+}
+
+/* Returns true if the request sets no option that another request of its kind does not set again:
+ * it is a GET with no body, no options of its connection, and no need of verbose messages. */
+static bool is_plain(const struct spt_request *r)
+{
+    return spt_connection_options_are_none(r->connection) && !r->state.watched &&
+           !r->manner.fresh && !has_body(r) && strcmp(r->method, "GET") == 0;
+}
+
 static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r)
 {
     CURL *c = easy->curl;
     if (set_headers(easy, r) != SEPTET_OK)
         return CURLE_OUT_OF_MEMORY;
-    if (r->timeouts->connect_ns) /* libcurl divides it between the addresses of a name */
-        curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, whole_ms(r->timeouts->connect_ns));
+    set_connect_timeout(easy, r);
     CURLcode rc = set_method(c, r);
     spt_share_apply(&r->state.session->share, c, r->connection && r->connection->no_cookies);
     if (rc == CURLE_OK)
@@ -256,7 +278,7 @@ static void reset_attempt_state(struct spt_easy *easy)
     easy->error[0] = '\0';
     easy->abort = (struct spt_abort){0};
     easy->sent = (struct spt_sent){0};
-    easy->ready = easy->connection.unstalled = easy->verbose.peeking = false;
+    easy->ready = easy->completed = easy->connection.unstalled = easy->verbose.peeking = false;
     at->open_ns = at->tls_ns = at->ready_ns = at->first_ns = 0;
 }
 
@@ -276,6 +298,7 @@ int spt_easy_acquire(struct spt_request *r)
     easy->request = r;
     reset_attempt_state(easy);
     easy->restarted = easy->verbose.listens = false;
+    easy->unchanged = is_plain(r);
     easy->connection.tls = spt_url_is_https(r->url);
     r->state.easy = easy;
     spt_exchange_first(&easy->exchange, r, &r->state.session->nonces, jar_of(r));
@@ -286,7 +309,9 @@ int spt_easy_acquire(struct spt_request *r)
 }
 
 /* Resets the handle now rather than at the next use: it must not point into a request that its
- * owner may free. */
+ * owner may free. A handle that is as before its request is not reset, which takes 4 700
+ * instructions less, a twentieth of a small GET. It still points to header lines, which the next
+ * request replaces. */
 void spt_easy_release(struct spt_request *r, bool discard_handle)
 {
     struct spt_easy *easy = r->state.easy;
@@ -299,9 +324,10 @@ void spt_easy_release(struct spt_request *r, bool discard_handle)
     spt_dns_map_clear(&easy->resolve_entry, easy->curl);
     spt_share_clear(&r->state.session->share, easy->curl);
     bool keep = !discard_handle && driver->handles.n < SPT_EASY_POOL_MAX;
-    if (keep)
+    bool reset = keep && !(easy->unchanged && easy->completed && !easy->verbose.peeking);
+    if (reset)
         curl_easy_reset(easy->curl);
-    if (!keep || set_constant_options(easy) != CURLE_OK) {
+    if (!keep || (reset && set_constant_options(easy) != CURLE_OK)) {
         free_easy(easy);
         return;
     }
@@ -314,12 +340,14 @@ void spt_easy_restart(struct spt_easy *easy)
 {
     reset_attempt_state(easy);
     easy->restarted = true;
+    easy->unchanged = false;
     curl_easy_setopt(easy->curl, CURLOPT_FRESH_CONNECT, 1L);
 }
 
 int spt_easy_next_exchange(struct spt_easy *easy)
 {
     struct spt_request *r = easy->request;
+    easy->unchanged = false;
     spt_body_drop_decoder(easy);
     easy->head = (struct spt_head){0};
     easy->abort.code = easy->abort.no_resend = NULL;

@@ -46,7 +46,7 @@ static void listen_to(struct spt_easy *easy, const char *text, size_t len)
     easy->sent.unseen |= has_words(text, len, "REFUSED_STREAM");
 }
 
-static int on_debug(CURL *curl, curl_infotype type, char *text, size_t len, void *ud)
+int spt_receive_on_debug(CURL *curl, curl_infotype type, char *text, size_t len, void *ud)
 {
     struct spt_easy *easy = ud;
     if (type == CURLINFO_HEADER_IN)
@@ -62,8 +62,6 @@ static int on_debug(CURL *curl, curl_infotype type, char *text, size_t len, void
 
 void spt_receive_set_verbose(struct spt_easy *easy, bool wanted)
 {
-    curl_easy_setopt(easy->curl, CURLOPT_DEBUGFUNCTION, on_debug);
-    curl_easy_setopt(easy->curl, CURLOPT_DEBUGDATA, easy);
     curl_easy_setopt(easy->curl, CURLOPT_VERBOSE, (long)wanted);
 }
 
@@ -116,8 +114,10 @@ static bool note_head(struct spt_easy *easy)
 {
     struct spt_exchange *e = &easy->exchange;
     struct spt_request *r = easy->request;
-    if (easy->head.transfer && easy->head.length >= 0) /* a peer that sent both may mean either */
+    if (easy->head.transfer && easy->head.length >= 0) { /* a peer that sent both may mean either */
         curl_easy_setopt(easy->curl, CURLOPT_FORBID_REUSE, 1L);
+        easy->unchanged = false;
+    }
     struct spt_poller *s = spt_pollers_find(&easy->driver->pollers, easy->connection.fd);
     if (s)
         s->shared = easy->head.version == 20;

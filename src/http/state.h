@@ -171,6 +171,9 @@ struct spt_easy {
     struct spt_abort abort;
     struct spt_resolve_entry resolve_entry;
     char error[CURL_ERROR_SIZE]; /* libcurl's error message */
+    long connect_ms;             /* the set time for connecting; 0: libcurl's default */
+    bool unchanged;              /* the attempt has set only what each plain one sets */
+    bool completed;              /* libcurl has reported that the transfer ended well */
     bool ready;                  /* an exchange of the attempt has had a connection */
     bool restarted;              /* runs on a fresh connection, after a stale one */
     struct spt_exchange exchange;
