@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/pages.h"
 #include "septet/septet.h"
 
 /* number of strings kept; it grows if more than half of them are in use */
@@ -46,7 +47,7 @@ int spt_trace_init(struct spt_trace *tr, uint32_t records)
     uint32_t units = 16;
     while (units < records && units < 1u << 30)
         units *= 2;
-    tr->ring = tr->units = calloc(units, sizeof *tr->units);
+    tr->ring = tr->units = spt_pages_new(units, sizeof *tr->units);
     tr->mask = units - 1;
     return tr->units ? SEPTET_OK : SEPTET_ENOMEM;
 }
@@ -61,7 +62,7 @@ void spt_trace_release(struct spt_trace *tr)
         free(in->slots);
     }
     free(in);
-    free(tr->units);
+    spt_pages_free(tr->units, (size_t)tr->mask + 1, sizeof *tr->units);
     spt_text_ring_release(&tr->texts);
     *tr = (struct spt_trace){0};
 }

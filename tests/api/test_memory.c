@@ -2,6 +2,8 @@
 /* An allocator of the embedder's: it gets every byte back, and may fail. */
 #include "support/host_fixture.h"
 
+#include <malloc.h>
+
 #define BUSY "api/busy.lua"
 
 static septet_host *new_in_pool(struct reports *reports, struct pool *pool, int *status)
@@ -162,6 +164,32 @@ static void test_many_hosts_leave_nothing(void **state)
     assert_int_equal(count_descriptors(), before);
 }
 
+/* Returns the number of bytes that malloc() has given out; 0 where it does not count them. */
+static size_t allocated(void)
+{
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 33)
+    struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+#else
+    return 0;
+#endif
+}
+
+/* The ring of the trace, of 2 MB, is memory that was not written yet. */
+static void test_host_is_small_until_it_records(void **state)
+{
+    struct reports reports;
+    for (int i = 0; i < 3; i++) {
+        struct pool pool = {.allowed = -1};
+        size_t before = allocated();
+        septet_host *host = new_in_pool(&reports, &pool, NULL);
+        size_t after = allocated();
+        assert_non_null(host);
+        assert_in_range(after - before, 0, pool.bytes + 100000);
+        assert_int_equal(septet_free(host), SEPTET_OK);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +200,7 @@ int main(void)
         cmocka_unit_test(test_load_file_with_memory_that_runs_out),
         cmocka_unit_test(test_free_with_no_memory_left),
         cmocka_unit_test(test_many_hosts_leave_nothing),
+        cmocka_unit_test(test_host_is_small_until_it_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,12 +73,16 @@ void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *block, size_t size);
 char *__real_strdup(const char *text);
 void __real_free(void *block);
+void *__real_spt_pages_new(size_t n, size_t size);
+void __real_spt_pages_free(void *pages, size_t n, size_t size);
 int __real_uv_poll_init_socket(uv_loop_t *loop, uv_poll_t *poll, uv_os_sock_t fd);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *block, size_t size);
 char *__wrap_strdup(const char *text);
 void __wrap_free(void *block);
+void *__wrap_spt_pages_new(size_t n, size_t size);
+void __wrap_spt_pages_free(void *pages, size_t n, size_t size);
 int __wrap_uv_poll_init_socket(uv_loop_t *loop, uv_poll_t *poll, uv_os_sock_t fd);
 
 static void *counted(void *block)
@@ -115,6 +119,17 @@ void __wrap_free(void *block)
 {
     live.own -= block != NULL;
     __real_free(block);
+}
+
+void *__wrap_spt_pages_new(size_t n, size_t size)
+{
+    return fails(OWN) ? NULL : counted(__real_spt_pages_new(n, size));
+}
+
+void __wrap_spt_pages_free(void *pages, size_t n, size_t size)
+{
+    live.own -= pages != NULL;
+    __real_spt_pages_free(pages, n, size);
 }
 
 int __wrap_uv_poll_init_socket(uv_loop_t *loop, uv_poll_t *poll, uv_os_sock_t fd)
