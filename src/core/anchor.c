@@ -86,7 +86,7 @@ void spt_anchor_push(lua_State *L, const struct spt_anchors *anchors, uint32_t i
 {
     lua_rawgeti(L, LUA_REGISTRYINDEX, anchors->ref);
     lua_rawgeti(L, -1, index);
-    lua_remove(L, -2);
+    lua_replace(L, -2);
 }
 
 void spt_anchor_remove(lua_State *L, struct spt_anchors *anchors, uint32_t index)

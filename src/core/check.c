@@ -107,7 +107,7 @@ void *spt_check_self(lua_State *L, const char *what)
 {
     void *p = lua_touserdata(L, 1);
     if (p && lua_getmetatable(L, 1)) {
-        bool same = lua_rawequal(L, -1, lua_upvalueindex(2));
+        bool same = lua_topointer(L, -1) == lua_topointer(L, lua_upvalueindex(2));
         lua_pop(L, 1);
         if (same)
             return p;

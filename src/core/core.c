@@ -57,7 +57,7 @@ void spt_core_open(struct spt_sched *s, lua_State *L, const struct spt_hooks *ho
     init_queues(&s->queues);
     init_tree(s);
     s->now_ns = s->run.t_start_ns = spt_sched_clock(s);
-    s->anchors.ref = s->pool.ref = s->raised.ref = LUA_NOREF;
+    s->task_meta = s->anchors.ref = s->pool.ref = s->raised.ref = LUA_NOREF;
     if (spt_trace_init(&s->trace, trace_records) != SEPTET_OK)
         luaL_error(L, "not enough memory");
     s->trace.uses = use_places;
@@ -67,6 +67,8 @@ void spt_core_open(struct spt_sched *s, lua_State *L, const struct spt_hooks *ho
     spt_traceback_open(L);
     spt_failure_origin_open(L);
     spt_anchor_open(L);
+    luaL_newmetatable(L, SPT_TASK_META);
+    s->task_meta = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushboolean(L, 0);
     s->raised.ref = luaL_ref(L, LUA_REGISTRYINDEX);
     spt_anchor_open_table(L, &s->anchors);
@@ -143,6 +145,7 @@ void spt_core_release(struct spt_sched *s)
         spt_anchor_release_table(s->main, &s->anchors);
         spt_coroutines_release(s->main, &s->pool);
         luaL_unref(s->main, LUA_REGISTRYINDEX, s->raised.ref);
+        luaL_unref(s->main, LUA_REGISTRYINDEX, s->task_meta);
         spt_sched_attach(s->main, NULL);
     }
     spt_trace_release(&s->trace);

@@ -107,7 +107,9 @@ static inline bool is_late(const struct spt_pass_limit *limit)
 
 static void expire_timers(struct spt_sched *s, const struct spt_pass_limit *limit)
 {
-    uint64_t at_ns = s->now_ns = spt_sched_clock(s);
+    if (!limit->on_time)
+        s->now_ns = spt_sched_clock(s);
+    uint64_t at_ns = s->now_ns;
     while (spt_timer_expire_some(&s->tree.timers, at_ns, TIMERS) == TIMERS) {
         s->now_ns = spt_sched_clock(s);
         if (is_late(limit))

@@ -14,6 +14,7 @@ struct spt_pass_limit {
     /* asked after each task, and between many timers; true ends the pass; NULL: never */
     bool (*is_late)(void *ud);
     void *ud;
+    bool on_time; /* nothing has run since the scheduler's instant was read */
     bool cut; /* set by the pass: it ended before the tasks that were ready at its beginning */
 };
 

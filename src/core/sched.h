@@ -141,6 +141,7 @@ struct spt_sched {
     struct spt_counts counts;
     struct spt_run run;
     struct spt_tree tree;
+    int task_meta;              /* registry: the metatable of tasks */
     struct spt_anchors anchors; /* of the live tasks' handles */
     struct spt_coroutines pool;
     struct spt_debug_hook debug_hook;

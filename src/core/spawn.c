@@ -71,7 +71,8 @@ static struct spt_task *spawn(lua_State *L, struct spt_scope *owner, struct spt_
     luaL_checkstack(L, 8, "too many arguments");
     struct spt_task *t = lua_newuserdatauv(L, sizeof *t, SPT_TASK_UV_LAST);
     *t = (struct spt_task){0};
-    luaL_setmetatable(L, SPT_TASK_META);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->task_meta);
+    lua_setmetatable(L, -2);
     t->sched = s;
     t->spawn.account = account;
     bool hooked = s->debug_hook.by_scripts && lua_gethook(L);

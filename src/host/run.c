@@ -101,12 +101,17 @@ static bool reach_deadline(septet_host *h)
 }
 
 /* Returns true if a pass would find something to do at once. This is the only list of what can
- * still run. */
-static bool has_more(septet_host *h)
+ * still run. Sets `rested` to true if it has done nothing itself. */
+static bool has_more(septet_host *h, bool *rested)
 {
     struct spt_sched *s = spt_host_sched(h);
-    return spt_driver_pass(h->driver) || spt_sched_busy(s) || spt_close_unwind_some(h) ||
-           spt_mailbox_has_work(h->life.mailbox) || spt_pass_notify_idle(s) || reach_deadline(h);
+    bool driven = spt_driver_pass(h->driver);
+    *rested = spt_driver_has_rested(h->driver);
+    if (driven || spt_sched_busy(s))
+        return true;
+    *rested = false;
+    return spt_close_unwind_some(h) || spt_mailbox_has_work(h->life.mailbox) ||
+           spt_pass_notify_idle(s) || reach_deadline(h);
 }
 
 /* Returns true if nothing could ever run a task. Called once a pass would find nothing to do. A
@@ -147,18 +152,23 @@ static void run_passes(septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
     bool stepping = spt_loop_budget(h->loop)->until_ns != SPT_NEVER, late = false;
-    struct spt_pass_limit limit = {.is_late = stepping ? is_late : NULL, .ud = h};
+    struct spt_pass_limit limit = {
+        .is_late = stepping ? is_late : NULL, .ud = h, .on_time = true};
     unsigned ran = 0, messages = 0;
     h->step.more = true;
     s->now_ns = spt_sched_clock(s);
     for (uint64_t t0_ns = s->now_ns;
          h->step.more && !late && !budget_exhausted(h, ran > messages ? ran : messages, t0_ns);) {
-        messages += spt_mailbox_run(h, TURN_RESUMES - messages, limit.is_late);
+        unsigned told = spt_mailbox_run(h, TURN_RESUMES - messages, limit.is_late);
+        messages += told;
+        limit.on_time &= told == 0;
         limit.resumes = TURN_RESUMES - ran;
-        ran += spt_pass_run(s, &limit);
+        unsigned some = spt_pass_run(s, &limit);
+        ran += some;
         if (!limit.cut && h->interrupted && !h->interrupt) /* all tasks made ready have run */
             spt_sched_interrupt_delivered(s);
-        h->step.more = has_more(h);
+        h->step.more = has_more(h, &limit.on_time);
+        limit.on_time &= some > 0; /* the last turn's end has read the clock */
         late = stepping && is_late(h) && (ran > 0 || !spt_sched_busy(s));
     }
     if (late)

@@ -153,7 +153,8 @@ static bool is_at_rest(const struct spt_driver *driver)
 bool spt_driver_pass(struct spt_driver *driver)
 {
     struct spt_link batch, *link;
-    if (is_at_rest(driver)) {
+    driver->rested = is_at_rest(driver);
+    if (driver->rested) {
         driver->polls_handled = spt_loop_polls(driver->loop);
         return false;
     }
@@ -171,6 +172,11 @@ bool spt_driver_pass(struct spt_driver *driver)
         spt_turn_budget_polls_handled(budget_of(driver), spt_loop_polls(driver->loop));
     any |= deliver(driver);
     return any || (spt_driver_has_work(driver) && !spt_turn_budget_is_spent(budget_of(driver)));
+}
+
+bool spt_driver_has_rested(const struct spt_driver *driver)
+{
+    return driver->rested;
 }
 
 bool spt_driver_has_work(const struct spt_driver *driver)

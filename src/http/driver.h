@@ -47,6 +47,9 @@ const struct spt_permit *spt_driver_permit(const struct spt_driver *driver);
  * a request was reported, a lookup completed, or more work is due in this turn. */
 bool spt_driver_pass(struct spt_driver *driver);
 
+/* Returns true if the last pass found nothing to do. */
+bool spt_driver_has_rested(const struct spt_driver *driver);
+
 /* Returns true if there is work for a pass at once, in this turn or the next. Later instants,
  * libcurl's and the requests' timeouts, are in the timers given to spt_driver_new(). */
 bool spt_driver_has_work(const struct spt_driver *driver);

@@ -281,7 +281,8 @@ static int l_waits_for(lua_State *L)
 /* Looks up methods (the second upvalue), then the properties name and id. */
 static int l_index(lua_State *L)
 {
-    lua_settop(L, 2);
+    if (lua_gettop(L) != 2)
+        lua_settop(L, 2);
     lua_pushvalue(L, 2);
     if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
         return 1;
