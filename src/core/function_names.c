@@ -9,7 +9,7 @@
 
 bool spt_function_names_is_script(const lua_Debug *ar)
 {
-    return ar->currentline > 0 && strncmp(ar->source, "=[septet.", 9) != 0;
+    return ar->currentline > 0 && (*ar->source != '=' || strncmp(ar->source, "=[septet.", 9) != 0);
 }
 
 /* Pushes the name of the field that holds the function at index `fn` in the table on top. Returns

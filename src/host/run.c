@@ -152,8 +152,7 @@ static void run_passes(septet_host *h)
 {
     struct spt_sched *s = spt_host_sched(h);
     bool stepping = spt_loop_budget(h->loop)->until_ns != SPT_NEVER, late = false;
-    struct spt_pass_limit limit = {
-        .is_late = stepping ? is_late : NULL, .ud = h, .on_time = true};
+    struct spt_pass_limit limit = {.is_late = stepping ? is_late : NULL, .ud = h, .on_time = true};
     unsigned ran = 0, messages = 0;
     h->step.more = true;
     s->now_ns = spt_sched_clock(s);
