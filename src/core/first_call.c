@@ -42,12 +42,18 @@ void spt_first_call_drop(lua_State *L, const struct spt_task *t)
     }
 }
 
+void spt_first_call_push_arguments(lua_State *L, int handle, const struct spt_task *t)
+{
+    for (int uv = 2; uv <= t->spawn.nargs + 1; uv++)
+        lua_getiuservalue(L, handle, uv);
+}
+
 void spt_first_call_move(lua_State *L, struct spt_task *t)
 {
     int co = lua_gettop(L), handle = co + 1;
     spt_task_push(L, t);
-    for (int uv = 1; uv <= t->spawn.nargs + 1; uv++)
-        lua_getiuservalue(L, handle, uv);
+    lua_getiuservalue(L, handle, SPT_TASK_UV_VALUE);
+    spt_first_call_push_arguments(L, handle, t);
     lua_pushvalue(L, handle);
     lua_pushvalue(L, co);
     spt_first_call_give_coroutine(L, t, t->spawn.nargs);

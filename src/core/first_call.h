@@ -30,6 +30,9 @@ void spt_first_call_give_coroutine(lua_State *L, struct spt_task *t, int nargs);
  * task's and is popped. Allocates nothing. */
 void spt_first_call_move(lua_State *L, struct spt_task *t);
 
+/* Pushes the arguments held for a task, given the index of its handle. */
+void spt_first_call_push_arguments(lua_State *L, int handle, const struct spt_task *t);
+
 /* Drops the arguments held for the task with the handle on top of the stack. */
 void spt_first_call_drop(lua_State *L, const struct spt_task *t);
 

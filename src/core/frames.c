@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/function_names.h"
 #include "core/sched.h"
+#include "core/task.h"
 
 #define HEAD 10 /* number of frames shown from the top of a stack */
 #define TAIL 11 /* number of levels shown from its bottom */
@@ -46,6 +47,12 @@ int spt_frames_last(lua_State *co)
             high = middle;
     }
     return high - 1;
+}
+
+bool spt_frames_count_is(lua_State *L, int n)
+{
+    lua_Debug ar;
+    return n > 0 && lua_getstack(L, n - 1, &ar) && !lua_getstack(L, n, &ar);
 }
 
 bool spt_frames_hidden(lua_State *L, lua_Debug *ar)
@@ -128,4 +135,17 @@ void spt_frames_push(lua_State *L, lua_State *co, int level)
         shown++;
     }
     luaL_pushresult(&b);
+}
+
+void spt_frames_push_bare(lua_State *L)
+{
+    int handle = lua_gettop(L);
+    lua_getiuservalue(L, handle, SPT_TASK_UV_VALUE);
+    const char *name = spt_function_names_push_loaded(L, handle + 1);
+    if (name)
+        lua_pushfstring(L, "\n\t[C]: in function '%s'\n\t[C]: in ?", name);
+    else
+        lua_pushliteral(L, "\n\t[C]: in ?\n\t[C]: in ?");
+    lua_replace(L, handle);
+    lua_settop(L, handle);
 }

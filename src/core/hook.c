@@ -82,7 +82,8 @@ void spt_hook_end(struct spt_sched *s, const struct spt_task *t, lua_Hook hook)
 
 void spt_hook_each(const struct spt_task *t, lua_Hook hook, int mask)
 {
-    lua_sethook(t->co, hook, mask, 1);
+    if (t->co) /* a bare task has none */
+        lua_sethook(t->co, hook, mask, 1);
     for (const struct spt_frame *f = t->turn.frame; f; f = f->up)
         lua_sethook(f->co, hook, mask, 1);
 }

@@ -198,7 +198,7 @@ void spt_inspect_keep_longest(struct spt_task *t, uint64_t ns)
     bool waits = t->state == SPT_TASK_WAITING && t->wait.op;
     t->turn.longest_ns = ns;
     t->turn.longest_place = 0;
-    if (ns >= PLACED_NS && lua_status(t->co) == LUA_YIELD)
+    if (ns >= PLACED_NS && t->co && lua_status(t->co) == LUA_YIELD)
         t->turn.longest_place = spt_inspect_place(waits ? t->wait.co : t->co, t->sched, 0);
 }
 
@@ -254,7 +254,7 @@ void spt_inspect_report_slow(struct spt_task *t, uint64_t ns)
 {
     struct spt_sched *s = t->sched;
     char name[128], place[SPT_PLACE_SIZE], line[320 + SPT_PLACE_SIZE];
-    uint64_t at = lua_status(t->co) == LUA_YIELD ? spt_inspect_place(t->co, s, 0) : 0;
+    uint64_t at = t->co && lua_status(t->co) == LUA_YIELD ? spt_inspect_place(t->co, s, 0) : 0;
     if (!at)
         at = t->spawn.function_place;
     spt_trace_put(&s->trace, (struct spt_rec){.t = s->now_ns,

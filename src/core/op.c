@@ -96,6 +96,8 @@ void spt_op_open(lua_State *L)
 static inline bool can_wait(lua_State *L, const struct spt_task *t)
 {
     const struct spt_frame *f = t->turn.frame;
+    if (!t->co)
+        return L == t->sched->main && spt_frames_count_is(L, t->sched->run.bare.level);
     return L == (f ? f->co : t->co) && lua_isyieldable(L) && (!f || f->open);
 }
 
@@ -229,7 +231,7 @@ static void push_cancelled(lua_State *L, struct spt_sched *s, const struct spt_s
     }
 }
 
-static int raise_cancelled(lua_State *L, struct spt_task *t)
+void spt_op_push_cancelled(lua_State *L, struct spt_task *t)
 {
     const struct spt_scope *canceller = spt_scope_canceller(t->scope);
     t->wait.op = NULL;
@@ -238,7 +240,6 @@ static int raise_cancelled(lua_State *L, struct spt_task *t)
     if (canceller && strcmp(canceller->cancel.source, "shutdown") == 0)
         spt_sched_interrupt_delivered(t->sched);
     push_cancelled(L, t->sched, canceller);
-    return lua_error(L);
 }
 
 static int resumed(lua_State *L, int status, lua_KContext ctx)
@@ -247,12 +248,15 @@ static int resumed(lua_State *L, int status, lua_KContext ctx)
     task_of(op)->wait.shielded = false;
     if (op->state == SPT_OP_DONE)
         return op_finish(L, op);
-    return raise_cancelled(L, task_of(op));
+    spt_op_push_cancelled(L, task_of(op));
+    return lua_error(L);
 }
 
 static int suspend(lua_State *L, septet_op *op)
 {
     task_of(op)->wait.op = op;
+    if (!task_of(op)->co) /* nothing is to be suspended: core/bare.h */
+        return 0;
     lua_pushlightuserdata(L, (void *)&spt_op_wait_mark);
     return lua_yieldk(L, 1, (lua_KContext)op, resumed);
 }
@@ -327,7 +331,7 @@ static void begin_wait(lua_State *L, struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
     spt_task_become(t, SPT_TASK_WAITING);
-    t->wait.co = L;
+    t->wait.co = t->co ? L : NULL;
     struct spt_rec rec = {.t = s->now_ns,
                           .task = t->id,
                           .ref = t->wait.op->ref,
@@ -338,7 +342,7 @@ static void begin_wait(lua_State *L, struct spt_task *t)
         spt_inspect_waits_for(t, text, sizeof text);
         rec.t = spt_sched_clock(s);
         rec.a = spt_trace_text(&s->trace, text, strlen(text));
-        rec.b = spt_inspect_place(L, s, 1);
+        rec.b = t->co ? spt_inspect_place(L, s, 1) : 0;
         rec.sub = 1;
     }
     spt_trace_put(&s->trace, rec);

@@ -36,6 +36,9 @@ bool spt_op_check_cancelled(struct spt_sched *s);
 int spt_op_await_cancelled(lua_State *L, septet_op *op);
 int spt_op_wait(lua_State *L, septet_op *op, bool shielded);
 
+/* Pushes the error of a cancelled wait of the task, to be raised. Raises out of memory. */
+void spt_op_push_cancelled(lua_State *L, struct spt_task *t);
+
 /* Raises Usage if the running code cannot be suspended, naming the function that prevents it. */
 void spt_op_check(lua_State *L, struct spt_sched *s);
 

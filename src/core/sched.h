@@ -68,6 +68,15 @@ struct spt_counts {
     uint64_t deliveries; /* number of failures delivered to tasks so far: core/failure_origin.h */
 };
 
+enum { SPT_BARE_FUNCTIONS = 16 };
+
+/* The functions that tasks may run without a coroutine. */
+struct spt_bare {
+    lua_CFunction functions[SPT_BARE_FUNCTIONS];
+    unsigned n;
+    int level; /* number of functions on the main stack while it runs a task; 0: it runs none */
+};
+
 /* Where the scheduler is, and how far the host is with ending it. */
 struct spt_run {
     uint64_t t_start_ns; /* when the host was made */
@@ -76,6 +85,7 @@ struct spt_run {
     bool shutting_down;  /* every await is refused */
     bool exiting;    /* a script has ended the run: a task that is abandoned counts as cancelled */
     uint32_t ending; /* id of the task that has ended and wakes others; 0: none does */
+    struct spt_bare bare;
 };
 
 /* The debug hook of every task's coroutine. */

@@ -5,6 +5,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "core/bare.h"
 #include "core/error.h"
 #include "core/first_call.h"
 #include "core/hook.h"
@@ -86,6 +87,7 @@ static struct spt_task *spawn(lua_State *L, struct spt_scope *owner, struct spt_
     t->spawn.function_place = spt_inspect_function_place(L, s, shown ? shown : fn);
     if (t->spawn.function_place >> 32 > SPT_TRACE_KEPT)
         keep_name(L, t);
+    t->body.bare = !t->co && spt_bare_is(L, s, fn);
     t->anchor = spt_anchor_add(L, &s->anchors);
     /* Nothing raises from here on. */
     lua_insert(L, fn);

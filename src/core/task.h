@@ -98,6 +98,7 @@ struct spt_task_body {
     bool has_locals;     /* SPT_TASK_UV_LOCALS is set */
     bool named_by_item;  /* SPT_TASK_UV_NAME is the item of task.map(): core/spawn.h */
     bool coroutine_seen; /* a script holds the coroutine, which is not recycled */
+    bool bare;           /* it runs without a coroutine: core/bare.h */
 };
 
 /* The failure of a task, if it fails. */

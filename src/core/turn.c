@@ -5,6 +5,7 @@
 
 #include <lauxlib.h>
 
+#include "core/bare.h"
 #include "core/finish.h"
 #include "core/first_call.h"
 #include "core/hook.h"
@@ -131,12 +132,55 @@ static bool start(struct spt_task *t)
     return true;
 }
 
+/* Records a turn that began at `t0_ns`, and when it ended. */
+static void end_turn(struct spt_task *t, uint64_t t0_ns, bool ended)
+{
+    struct spt_sched *s = t->sched;
+    enum spt_left left = ended                          ? SPT_LEFT_END
+                         : t->state == SPT_TASK_WAITING ? SPT_LEFT_WAIT
+                                                        : SPT_LEFT_YIELD;
+    uint64_t end_ns = s->now_ns = spt_sched_clock(s), ns = end_ns - t0_ns;
+    t->turn.since_ns = end_ns;
+    t->turn.busy_ns += ns;
+    spt_trace_put(
+        &s->trace,
+        (struct spt_rec){
+            .t = t0_ns, .task = t->id, .kind = SPT_REC_RUN, .sub = (uint8_t)left, .b = ns});
+    if (ns > t->turn.longest_ns)
+        spt_inspect_keep_longest(t, ns);
+    if (s->slow.limit_ns && ns > s->slow.limit_ns)
+        spt_inspect_report_slow(t, ns);
+}
+
+/* Runs a turn of a bare task. Returns false, with nothing done, if it needs a coroutine. */
+static bool run_bare(struct spt_task *t, bool fresh)
+{
+    struct spt_sched *s = t->sched;
+    uint64_t t0_ns = s->now_ns;
+    bool done = true;
+    s->current = t;
+    t->turn.budget = BUDGET;
+    if (fresh)
+        done = spt_bare_begin(t);
+    else
+        spt_bare_end(t);
+    s->current = NULL;
+    if (!done)
+        return false;
+    end_turn(t, t0_ns, !fresh);
+    if (!fresh)
+        spt_finish_task(t);
+    return true;
+}
+
 void spt_turn_run(struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
     int nargs = 0, nvalues = 0;
     bool fresh = t->state == SPT_TASK_NEW;
     spt_task_become(t, SPT_TASK_RUNNING);
+    if (t->body.bare && run_bare(t, fresh))
+        return;
     if (fresh) {
         if (!start(t))
             return;
@@ -148,21 +192,9 @@ void spt_turn_run(struct spt_task *t)
     if (spt_sched_urgent(s))
         spt_hook_keep_urgent(t->co, s);
     t->turn.budget = BUDGET;
-    uint64_t t0 = s->now_ns;
+    uint64_t t0_ns = s->now_ns;
     int status = lua_resume(t->co, NULL, nargs, &nvalues);
     s->current = NULL;
-    uint64_t end_ns = s->now_ns = spt_sched_clock(s), ns = end_ns - t0;
-    t->turn.since_ns = end_ns;
-    t->turn.busy_ns += ns;
-    enum spt_left left = status != LUA_YIELD            ? SPT_LEFT_END
-                         : t->state == SPT_TASK_WAITING ? SPT_LEFT_WAIT
-                                                        : SPT_LEFT_YIELD;
-    spt_trace_put(&s->trace,
-                  (struct spt_rec){
-                      .t = t0, .task = t->id, .kind = SPT_REC_RUN, .sub = (uint8_t)left, .b = ns});
-    if (ns > t->turn.longest_ns)
-        spt_inspect_keep_longest(t, ns);
-    if (s->slow.limit_ns && ns > s->slow.limit_ns)
-        spt_inspect_report_slow(t, ns);
+    end_turn(t, t0_ns, status != LUA_YIELD);
     leave(t, status, nvalues);
 }

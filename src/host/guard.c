@@ -142,10 +142,13 @@ static int raise_end(lua_State *L, const struct spt_task *t)
     return lua_error(L);
 }
 
-/* Returns true at the base of the task's coroutine, where nothing catches an error. */
+/* Returns true at the base of the task's coroutine, where nothing catches an error, and in the
+ * function of a bare task. */
 static bool is_at_base(lua_State *L, const struct spt_task *t)
 {
     lua_Debug ar;
+    if (!t->co)
+        return !lua_getstack(L, t->sched->run.bare.level, &ar);
     return L == t->co && !lua_getstack(L, 1, &ar);
 }
 

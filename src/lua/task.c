@@ -241,6 +241,12 @@ static void add_stack(lua_State *L, const struct spt_task *t, unsigned depth)
         push_stack(L, t->co);
         spt_inspect_push_site(L, t);
         lua_concat(L, 4);
+    } else if (t->body.bare) {
+        lua_pushliteral(L, "\nstack traceback:");
+        spt_task_push(L, t);
+        spt_frames_push_bare(L);
+        spt_inspect_push_site(L, t);
+        lua_concat(L, 4);
     }
     if (depth == AWAITED_MAX)
         return;

@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "base/time.h"
+#include "core/bare.h"
 #include "core/check.h"
 #include "core/op.h"
 #include "core/sched.h"
@@ -142,4 +143,6 @@ static const luaL_Reg functions[] = {{"sleep", l_sleep},
 void spt_open_sleep(lua_State *L, struct spt_env *env)
 {
     spt_add_functions(L, env, functions);
+    spt_bare_allow(env->sched, l_sleep);
+    spt_bare_allow(env->sched, l_sleep_until);
 }

@@ -11,7 +11,8 @@ local function meddle()
         return
       end
       if core.current() then
-        tasks[meddled] = core.background(core.sleep, 3)
+        local bare = meddled % 4 == 0 -- without a coroutine of its own
+        tasks[meddled] = core.background(bare and core.sleep or function() core.sleep(3) end, 3)
       end
       if meddled % 3 == 0 then
         for _, t in pairs(tasks) do

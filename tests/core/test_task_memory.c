@@ -117,7 +117,7 @@ static void test_task_finalizers_that_spawn_and_cancel_break_nothing(void **stat
     fake_closing("closing")->done_in_start = true;
     script(test_file_read("core/meddling.lua"));
     lua_gc(fixture.L, LUA_GCINC, 10, 1000, 5);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 25; i++) {
         start_file(SWEEP);
         for (int j = 0; j < 10; j++)
             advance(1);

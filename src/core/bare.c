@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls the function of a bare task, and ends the task once its wait is over. */
+#include "core/bare.h"
+
+#include <assert.h>
+
+#include "core/error.h"
+#include "core/first_call.h"
+#include "core/op.h"
+#include "core/sched.h"
+#include "core/task.h"
+
+void spt_bare_allow(struct spt_sched *s, lua_CFunction function)
+{
+    assert(s->run.bare.n < SPT_BARE_FUNCTIONS);
+    s->run.bare.functions[s->run.bare.n++] = function;
+}
+
+bool spt_bare_is(lua_State *L, const struct spt_sched *s, int index)
+{
+    lua_CFunction function = lua_tocfunction(L, index);
+    for (unsigned i = 0; function && i < s->run.bare.n; i++)
+        if (s->run.bare.functions[i] == function)
+            return true;
+    return false;
+}
+
+/* Stores the value on top of the main stack as the result or the error, in place of the call. */
+static void keep_result(struct spt_task *t, enum spt_task_state outcome)
+{
+    lua_State *L = t->sched->main;
+    t->body.outcome = (uint8_t)outcome;
+    spt_task_push(L, t);
+    spt_first_call_drop(L, t);
+    lua_insert(L, -2);
+    lua_setiuservalue(L, -2, SPT_TASK_UV_VALUE);
+    lua_pop(L, 1);
+}
+
+/* Like lua_pcall() on the main state, and records where the called function is on its stack. */
+static int call(struct spt_sched *s, int nargs, int nresults)
+{
+    lua_Debug ar;
+    int level = 0;
+    while (lua_getstack(s->main, level, &ar))
+        level++;
+    s->run.bare.level = level + 1;
+    int status = lua_pcall(s->main, nargs, nresults, 0);
+    s->run.bare.level = 0;
+    return status;
+}
+
+bool spt_bare_begin(struct spt_task *t)
+{
+    struct spt_sched *s = t->sched;
+    lua_State *L = s->main;
+    int handle = lua_gettop(L) + 1, status = LUA_ERRMEM;
+    if (lua_checkstack(L, t->spawn.nargs + LUA_MINSTACK)) {
+        spt_task_push(L, t);
+        lua_getiuservalue(L, handle, SPT_TASK_UV_VALUE);
+        spt_first_call_push_arguments(L, handle, t);
+        status = call(s, t->spawn.nargs, 0);
+        lua_settop(L, handle - 1);
+    }
+    t->body.bare = status == LUA_OK;
+    assert(!t->body.bare || t->state != SPT_TASK_RUNNING);
+    return t->body.bare;
+}
+
+/* Pushes the Cancelled of the bare task that is the argument, as a light userdata. */
+static int push_cancelled(lua_State *L)
+{
+    spt_op_push_cancelled(L, lua_touserdata(L, 1));
+    return 1;
+}
+
+void spt_bare_end(struct spt_task *t)
+{
+    lua_State *L = t->sched->main;
+    septet_op *op = t->wait.op;
+    t->wait.op = NULL;
+    if (op->state == SPT_OP_DONE) {
+        op->state = SPT_OP_CLOSED;
+        lua_pushnil(L);
+        keep_result(t, SPT_TASK_DONE);
+        return;
+    }
+    lua_pushcfunction(L, push_cancelled);
+    lua_pushlightuserdata(L, t);
+    int status = call(t->sched, 1, 1);
+    keep_result(t, status == LUA_OK ? SPT_TASK_CANCELLED : SPT_TASK_FAILED);
+}
