@@ -274,7 +274,12 @@ function core.trace_count(name, value) end
 function core.trace_job(step, queue, key, number, seconds) end
 
 -- --- src/lua/json.c, src/lua/json_encode.c, src/lua/text.c, src/lua/hash.c, src/lua/encoding.c,
--- src/lua/csv.c, src/lua/csv_line.c ---
+-- src/lua/csv.c, src/lua/csv_line.c, src/lua/list.c ---
+
+--- Returns true for a table without a metatable, whose keys are 1 to n and come in this order.
+---@param value any
+---@return boolean
+function core.is_plain_list(value) end
 
 --- Returns the value of a JSON text. Raises JsonError.
 ---@param text string
@@ -451,11 +456,12 @@ function core.await(t) end
 ---@return any ...
 function core.outcome(t) end
 
---- Returns a set with room for n tasks, and the array of its tasks.
----@param n integer
----@return septet.Completions set
----@return septet.Task[] tasks
-function core.completions(n) end
+--- Returns a set of the tasks of a list, and an array of them. Returns nothing if the list has a
+--- metatable or holds anything but tasks, or one of them twice, or the running task.
+---@param list septet.Task[]
+---@return septet.Completions|nil set
+---@return septet.Task[]|nil tasks
+function core.completions(list) end
 
 --- Returns a load that the task has begun.
 ---@param t septet.Task

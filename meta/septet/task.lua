@@ -88,10 +88,6 @@ function Future:is_done() end
 ---@class septet.Completions
 local Completions = {}
 
---- Adds a task that is not in the set.
----@param t septet.Task
-function Completions:add(t) end
-
 --- Waits for tasks of the set. "next" returns the index of the next ended task, or nil after the
 --- last. The others return nothing, and end when all tasks have ended. "first" waits for an end,
 --- "failure" for an error, "not_done" for an error or a cancellation, and "all" for all. "over" is
@@ -109,10 +105,17 @@ function Completions:take() end
 ---@return integer|nil
 function Completions:not_done() end
 
---- Returns the first result of each of these tasks, which must be done.
+--- Replaces each task of an array, which must be done, by its first result. Returns the array. It
+--- may be that of the set, and so ends the set.
 ---@param tasks septet.Task[]
 ---@return any[]
-function Completions:values(tasks) end
+function Completions:results(tasks) end
+
+--- Returns the tasks that have ended and were not handed out, in the order of their ends, and the
+--- live ones.
+---@return septet.Task[] ended
+---@return septet.Task[] live
+function Completions:split() end
 
 --- Ends the subscriptions.
 function Completions:close() end

@@ -43,6 +43,7 @@ static void (*const libraries[])(lua_State *L, struct spt_env *env) = {
     spt_open_json,
     spt_open_json_encode,
     spt_open_text,
+    spt_open_list,
     spt_open_csv,
     spt_open_csv_line,
     spt_open_trace,

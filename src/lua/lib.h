@@ -57,6 +57,9 @@ void spt_open_csv_line(lua_State *L, struct spt_env *env);
 /* text.c: converts bytes of any charset to UTF-8. */
 void spt_open_text(lua_State *L, struct spt_env *env);
 
+/* list.c: recognises lists that need no further check. */
+void spt_open_list(lua_State *L, struct spt_env *env);
+
 /* coroutine.c: replaces the functions of the global `coroutine` that have to handle waits. */
 void spt_open_coroutine(lua_State *L, struct spt_env *env);
 

@@ -17,7 +17,7 @@ local function values()
     task.spawn(task.sleep, 1), task.spawn(error, "no"), task.current(), core.scope(true),
     core.scope(false), sync.lock(), sync.event(), sync.semaphore(1), sync.channel(1),
     core.error_meta, core.task_meta, core.scope_methods, select(2, pcall(task.sleep, "x")), session,
-    assert(session.handle), task.var(1), core.completions(3), select(3, core.try(error, "x")),
+    assert(session.handle), task.var(1), core.completions {}, select(3, core.try(error, "x")),
     select(3, core.try(core.raise, "x", "trace", "label")),
   }
 end

@@ -76,20 +76,29 @@ static void test_sched_completions_that_are_dropped_leave_the_tasks_alone(void *
     run();
 }
 
-static void test_sched_completions_of_what_is_no_task_are_refused(void **state)
+static void test_sched_completions_of_other_lists_are_none(void **state)
 {
-    start("log(try(completions, {core.spawn(print), 1}))");
-    assert_log("Usage");
-    assert_warned("is cancelled before it ran");
+    start_script("of_other_lists");
+    assert_log("0 0 0 0 0 string 2");
 }
 
-static void test_sched_completions_refuse_more_tasks_than_they_have_room_for(void **state)
+static void test_sched_completions_of_a_refused_list_watch_nothing(void **state)
 {
-    start("local t = core.spawn(tostring, 7) local set = core.completions(1) set:add(t)\n"
-          "log(try(set.add, set, t), try(core.completions, -1), try(core.completions, "
-          "math.maxinteger))\n"
-          "set:wait 'all' log(set:take(), set:values{t}[1])");
-    assert_log("Usage Usage string 1 7");
+    start("local t = core.spawn(fake, 'a') assert(not completions{t, t})\n"
+          "collectgarbage() t:cancel()");
+}
+
+static void test_sched_completions_results_take_the_places_of_the_tasks(void **state)
+{
+    start_script("results");
+    assert_log("7 nil 1 nil 5 true Usage");
+}
+
+static void test_sched_completions_split_into_ended_and_live(void **state)
+{
+    start_script("split");
+    run();
+    assert_log("2 true true 1 true 0");
 }
 
 int main(void)
@@ -101,8 +110,10 @@ int main(void)
         TEST(test_sched_completions_cancelled_wait_may_be_repeated),
         TEST(test_sched_completions_serve_one_waiter),
         TEST(test_sched_completions_that_are_dropped_leave_the_tasks_alone),
-        TEST(test_sched_completions_of_what_is_no_task_are_refused),
-        TEST(test_sched_completions_refuse_more_tasks_than_they_have_room_for),
+        TEST(test_sched_completions_of_other_lists_are_none),
+        TEST(test_sched_completions_of_a_refused_list_watch_nothing),
+        TEST(test_sched_completions_results_take_the_places_of_the_tasks),
+        TEST(test_sched_completions_split_into_ended_and_live),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,4 +76,42 @@ function scripts.wait_until()
   log(try(c.await, c))
 end
 
+function scripts.of_other_lists()
+  local t, ended = core.spawn(fake, "a"), core.spawn(tostring, 1)
+  ended:await()
+  local function count(...)
+    return select("#", ...)
+  end
+  log(count(completions { t, 1 }), count(completions { t, core.current() }),
+    count(completions { t, ended, t }), count(completions { ended, t, ended }),
+    count(completions(setmetatable({ t }, {}))), try(completions, 1),
+    count(completions { ended, t }))
+  t:cancel()
+end
+
+function scripts.results()
+  local function results(...)
+    return ...
+  end
+  local tasks = { core.spawn(results, 7), core.spawn(results), core.spawn(results, 1, 2),
+    core.spawn(results, nil), core.spawn(results, 5) }
+  local set, array = completions(tasks)
+  set:wait "all"
+  local same = set:results(array) == array
+  log(array[1], array[2], array[3], array[4], array[5], same, try(set.results, set, { 1 }))
+end
+
+function scripts.split()
+  local a, b, ended = core.spawn(fake, "a"), core.spawn(fake, "b"), core.spawn(tostring, 1)
+  ended:await()
+  local set = completions { a, b, ended }
+  set:wait "first"
+  b:cancel()
+  core.checkpoint()
+  local done, live = set:split()
+  log(#done, done[1] == ended, done[2] == b, #live, live[1] == a, #set:split())
+  set:close()
+  a:cancel()
+end
+
 return scripts

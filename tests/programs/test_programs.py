@@ -54,7 +54,7 @@ FAULTS = {
 }
 
 # Breaks no rule, but changes the trace.
-CHANCE = ("septet/task/combinators.lua", "  limited(options.timeout, set.wait, set, mode)\n",
+CHANCE = ("septet/task/combinators.lua", "  local set = completions(tasks, \"wait\")\n",
           "  if io.open '/dev/urandom':read(1):byte() < 128 then pcall(core.checkpoint) end\n%s")
 
 

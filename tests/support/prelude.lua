@@ -16,13 +16,7 @@ function closer(fn)
   return setmetatable({}, { __close = fn })
 end
 
-function completions(tasks)
-  local set = core.completions(#tasks)
-  for _, t in ipairs(tasks) do
-    set:add(t)
-  end
-  return set
-end
+completions = core.completions
 
 -- Runs `fn` in a scope, as the library's blocks do.
 function block(gathers, shield, seconds, fn)

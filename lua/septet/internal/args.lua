@@ -302,6 +302,7 @@ end
 ---@param what string
 ---@param options table<string, string>|nil
 function args.list(value, position, what, options)
+  if core.is_plain_list(value) then return end
   if type(value) ~= "table" then
     usage("bad argument #%d to '%s' (list expected, got %s)", position, what, type(value))
   end

@@ -12,7 +12,7 @@ local probe = require "septet.internal.probe"
 -- Local for speed: measured by bench/models.lua.
 local is, try, raise, outcome = core.is, core.try, core.raise, core.outcome
 local join, run_block, spawn_for = core.scope_join, core.run_block, core.spawn_for
-local leave, shielded = blocks.leave, blocks.shield
+local leave, shielded, completions_of = blocks.leave, blocks.shield, core.completions
 
 local function is_task(value)
   return type(value) == "userdata" and debug.getmetatable(value) == core.task_meta
@@ -34,10 +34,8 @@ function combinators.map(fn, list)
   return tasks
 end
 
--- Returns a completion set over the distinct tasks of a list, these tasks, and the task of each
--- item. Functions are passed to `spawn`, if given, which returns their task, or false if it has
--- none yet. An item without a task stands for itself.
-local function completions(list, what, spawn)
+-- Raises Usage for the first item of a list that has no task, or that is the running task.
+local function check_items(list, what, spawn)
   local current = core.current()
   for i = 1, #list do
     local item = list[i]
@@ -52,18 +50,34 @@ local function completions(list, what, spawn)
       end
     end
   end
-  local set, tasks = core.completions(#list)
-  local each, by_item = {}, {}
+end
+
+-- Returns the distinct tasks of a list, and the task of each item. Functions are passed to `spawn`,
+-- if given, which returns their task, or false if it has none yet. An item without a task stands
+-- for itself.
+local function tasks_of(list, what, spawn)
+  check_items(list, what, spawn)
+  local tasks, each, by_item = {}, {}, {}
   for i = 1, #list do
     local item = list[i]
     local t = by_item[item]
     if t == nil then
       t = is_task(item) and item or spawn(item)
       by_item[item] = t
-      if t then set:add(t) end
+      if t then tasks[#tasks + 1] = t end
     end
     each[i] = t or item
   end
+  return tasks, each
+end
+
+-- Returns a completion set over the distinct tasks of a list, these tasks, and the task of each
+-- item.
+local function completions(list, what, spawn)
+  local set, tasks = completions_of(list)
+  if set then return set, tasks, tasks end
+  local distinct, each = tasks_of(list, what, spawn)
+  set, tasks = completions_of(distinct)
   return set, tasks, each
 end
 
@@ -108,9 +122,7 @@ end
 
 -- Waits for the task to end without observing its outcome.
 local function wait_for(t)
-  local set = core.completions(1)
-  set:add(t)
-  set:wait "all"
+  completions_of({ t }):wait "all"
 end
 
 -- Spawns up to `limit` workers in `scope`. They run the functions, each in a task of its own, which
@@ -140,14 +152,14 @@ local function members(scope, list, options)
     return completions(list, "gather", function(fn) return scope:spawn(fn) end)
   end
   local fns, by_fn = {}, {}
-  local set, tasks, each = completions(list, "gather", function(fn)
+  local tasks, each = tasks_of(list, "gather", function(fn)
     fns[#fns + 1] = fn
     return false
   end)
   for _, t in ipairs(run_limited(scope, fns, options.limit, options.settled, by_fn)) do
-    set:add(t)
+    tasks[#tasks + 1] = t
   end
-  return set, tasks, each, by_fn
+  return completions_of(tasks), tasks, each, by_fn
 end
 
 local function settled_results(tasks)
@@ -179,8 +191,9 @@ local function gather_in(scope, list, options)
   if failed then outcome(failed) end
   if not all then raise(err, traceback) end
   for i = 1, by_fn and #each or 0 do each[i] = by_fn[each[i]] or each[i] end
-  local results = options.settled and settled_results(each) or set:values(each)
-  results.n = #each
+  local n = #each
+  local results = options.settled and settled_results(each) or set:results(each)
+  results.n = n
   return results
 end
 
@@ -238,12 +251,6 @@ end
 
 local until_of = { ALL_COMPLETED = "all", FIRST_COMPLETED = "first", FIRST_EXCEPTION = "failure" }
 
--- Runs wait(...) with a timeout. Returns false if the timeout ended it, else true and its results.
-local function limited(seconds, wait, ...)
-  if not seconds then return true, wait(...) end
-  return blocks.move_on_after(seconds, wait, ...)
-end
-
 ---@alias septet.ReturnWhen "ALL_COMPLETED"|"FIRST_COMPLETED"|"FIRST_EXCEPTION"
 
 --- Waits for tasks. Neither raises their errors nor cancels any.
@@ -261,17 +268,14 @@ function combinators.wait(tasks, options)
       "bad option 'return_when' to 'wait' ('ALL_COMPLETED', 'FIRST_COMPLETED' or "
       .. "'FIRST_EXCEPTION' expected, got '%s')", options.return_when)
   end
-  local set, distinct = completions(tasks, "wait")
-  limited(options.timeout, set.wait, set, mode)
-  local done, pending, ended = {}, {}, {}
-  for i in set.take, set do
-    done[#done + 1] = distinct[i]
-    ended[i] = true
+  local set = completions(tasks, "wait")
+  if options.timeout then
+    blocks.move_on_after(options.timeout, set.wait, set, mode)
+  else
+    set:wait(mode)
   end
+  local done, pending = set:split()
   set:close()
-  for i, t in ipairs(distinct) do
-    if not ended[i] then pending[#pending + 1] = t end
-  end
   return done, pending
 end
 
@@ -293,15 +297,21 @@ function combinators.as_completed(list, options)
   end)
   local deadline, handed, loop = options.timeout and core.now() + options.timeout, 0, {}
 
-  local function next_ended()
-    local left = deadline and math.max(0, deadline - core.now())
-    local in_time, i = limited(left, set.wait, set, "next")
+  local function next_in_time()
+    local left = math.max(0, deadline - core.now())
+    local in_time, i = blocks.move_on_after(left, set.wait, set, "next")
     if not in_time then i = set:take() end -- a task may have ended nevertheless
     if not in_time and not i and handed < #tasks then
       error(core.error { kind = "Timeout",
         message = ("as_completed: timed out after %g s"):format(options.timeout),
         seconds = options.timeout }, 0)
     end
+    return i
+  end
+
+  local function next_ended()
+    local i
+    if deadline then i = next_in_time() else i = set:wait "next" end
     if not i then
       set:close()
       closers.remove(loop)
