@@ -36,6 +36,8 @@ struct slot {
 struct loop {
     CURLM *multi;
     const char *url;
+    const char *ca_file; // of the certificate that is trusted; NULL: that of the system
+    long http_version;   // as CURL_HTTP_VERSION_*
     int epoll;
     bool kick;       // libcurl asked to be run at once
     double due;      // s, when libcurl wants to be run; 0: never
@@ -150,7 +152,12 @@ static void request_start(struct loop *loop, struct request *r)
     curl_easy_setopt(r->easy, CURLOPT_USERAGENT, "septet/0.1.0");
     curl_easy_setopt(r->easy, CURLOPT_ACCEPT_ENCODING, "");
     curl_easy_setopt(r->easy, CURLOPT_PROXY, ""); // whatever the environment says
-    curl_easy_setopt(r->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(r->easy, CURLOPT_HTTP_VERSION, loop->http_version);
+    curl_easy_setopt(r->easy, CURLOPT_PIPEWAIT,
+                     loop->http_version == CURL_HTTP_VERSION_1_1 ? 0L : 1L);
+    if (loop->ca_file != NULL) {
+        curl_easy_setopt(r->easy, CURLOPT_CAINFO, loop->ca_file);
+    }
     set_socket_options(loop, r->easy);
     if (curl_multi_add_handle(loop->multi, r->easy) != CURLM_OK) {
         die("curl_multi_add_handle", "refused");
@@ -307,18 +314,21 @@ static void run_requests(struct loop *loop, long concurrency)
     free(pool);
 }
 
-// `NAME URL N CONCURRENCY`: does the requests and prints the line that bench/http.py reads.
+// `NAME URL N CONCURRENCY [CA_FILE [h2]]`: does the requests and prints the line that bench/http.py
+// reads.
 int main(int argc, char **argv)
 {
     static struct loop loop;
-    long n = argc == 4 ? atol(argv[2]) : 0;
-    long concurrency = argc == 4 ? atol(argv[3]) : 0;
+    long n = argc >= 4 ? atol(argv[2]) : 0;
+    long concurrency = argc >= 4 ? atol(argv[3]) : 0;
     double t0 = now_s();
 
     if (n < 1 || concurrency < 1) {
-        fprintf(stderr, "usage: %s URL N CONCURRENCY\n", argv[0]);
+        fprintf(stderr, "usage: %s URL N CONCURRENCY [CA_FILE [h2]]\n", argv[0]);
         return 2;
     }
+    loop.ca_file = argc > 4 ? argv[4] : NULL;
+    loop.http_version = argc > 5 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1;
     loop_init(&loop, argv[1], n, concurrency);
     run_requests(&loop, concurrency);
     printf("%ld requests, %.0f bytes, %.3f us of CPU each, %.3f s\n", n, loop.received,

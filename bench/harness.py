@@ -45,6 +45,7 @@ http {{
     scgi_temp_path {dir}/scgi;
     server {{
         {listen}
+        {tls}
         root {dir}/www;
         location ~ \.gz$ {{ add_header Content-Encoding gzip; }}
     }}
@@ -131,21 +132,55 @@ def await_server(process, port, body, folder):
     raise CannotRun("nginx did not start")
 
 
+def write_files(folder, files):
+    """Writes {name: bytes}; a number is that of bytes that are all zero."""
+    os.mkdir(folder)
+    for name, content in files.items():
+        with open(os.path.join(folder, name), "wb") as f:
+            if isinstance(content, int):
+                f.truncate(content)
+            else:
+                f.write(content)
+
+
+def make_certificate(folder):
+    """Writes a certificate of 127.0.0.1, which is its own issuer, and its key."""
+    command = [
+        find_program("openssl", "openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt",
+        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj", "/CN=127.0.0.1",
+        "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", os.path.join(folder, "key.pem"),
+        "-out", os.path.join(folder, "cert.pem"),
+    ]
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+
+
+def config_of(folder, ports, secure):
+    """Returns the configuration of nginx. Where it is secure, the last two ports are of HTTPS, and
+    the last speaks HTTP/2."""
+    kinds = [""] * len(ports)
+    tls = ""
+    if secure:
+        make_certificate(folder)
+        kinds[-2:] = [" ssl", " ssl http2"]
+        tls = f"ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;"
+    listen = "\n".join(
+        f"listen 127.0.0.1:{port}{kind} backlog=4096;" for port, kind in zip(ports, kinds))
+    return NGINX_CONF.format(dir=folder, listen=listen, tls=tls)
+
+
 @contextlib.contextmanager
-def nginx(cpu, n=1, files={}):
+def nginx(cpu, n=1, files={}, secure=False):
     """Runs a server of a static file at `n` origins of loopback, and yields its URLs. `files` lie
-    beside it; what ends in .gz is sent as a compressed body."""
+    beside it; what ends in .gz is sent as a compressed body. Where it is secure, it yields the URL
+    of HTTPS, that of HTTP/2 and the file of the certificate as well."""
     program = find_program("nginx", "nginx-light")
-    with tempfile.TemporaryDirectory(prefix="septet-bench-") as folder, free_ports(n) as ports:
+    total = n + 2 if secure else n
+    with tempfile.TemporaryDirectory(prefix="septet-bench-") as folder, free_ports(total) as ports:
         body = os.urandom(BODY_BYTES // 2).hex().encode()
-        os.mkdir(os.path.join(folder, "www"))
-        for name, text in {**files, "body": body}.items():
-            with open(os.path.join(folder, "www", name), "wb") as f:
-                f.write(text)
+        write_files(os.path.join(folder, "www"), {**files, "body": body})
         config = os.path.join(folder, "nginx.conf")
         with open(config, "w") as f:
-            listen = "\n".join(f"listen 127.0.0.1:{port} backlog=4096;" for port in ports)
-            f.write(NGINX_CONF.format(dir=folder, listen=listen))
+            f.write(config_of(folder, ports, secure))
         process = subprocess.Popen(
             [program, "-p", folder, "-e", os.path.join(folder, "error.log"), "-c", config],
             stdin=subprocess.DEVNULL,
@@ -153,9 +188,41 @@ def nginx(cpu, n=1, files={}):
         )
         try:
             await_server(process, ports[0], body, folder)
-            yield [f"http://127.0.0.1:{port}/body" for port in ports]
+            urls = [f"http://127.0.0.1:{port}/body" for port in ports[:n]]
+            if secure:
+                urls += [f"https://127.0.0.1:{port}/body" for port in ports[n:]]
+                urls.append(os.path.join(folder, "cert.pem"))
+            yield urls
         finally:
             stop(process)
+
+
+@contextlib.contextmanager
+def silent_server():
+    """Yields the URL of a server that never responds."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen(4096)
+        yield f"http://127.0.0.1:{s.getsockname()[1]}/body"
+
+
+@contextlib.contextmanager
+def servers_for(names):
+    """Yields {name: (URL, and the certificate's file if it needs one)} of the servers that are
+    named: plain, h1 and h2 (of HTTPS), bodies (of 2^n MB at /n), silent."""
+    with contextlib.ExitStack() as stack:
+        found = {}
+        if "silent" in names:
+            found["silent"] = (stack.enter_context(silent_server()),)
+        if names - {"silent"}:
+            secure = bool(names & {"h1", "h2"})
+            files = {str(n): n << 20 for n in (64, 128, 256, 512, 1024)}
+            urls = stack.enter_context(nginx(None, files=files, secure=secure))
+            found["plain"] = found["bodies"] = (urls[0],)
+            if secure:
+                _, h1, h2, ca_file = urls
+                found["h1"], found["h2"] = (h1, ca_file), (h2, ca_file)
+        yield found
 
 
 # --- running clients ---

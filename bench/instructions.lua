@@ -1,54 +1,155 @@
 -- SPDX-License-Identifier: MIT
--- Does one kind of work N times, so that instructions.py can count its instructions.
+-- Does one kind of work N times, so that instructions.py can count its instructions or its bytes.
 --
---     septet bench/instructions.lua WORK N [URL]
-local http, sync, task = require "septet.http", require "septet.sync", require "septet.task"
-local work, n, url = ...
-n = tonumber(n)
+--     septet bench/instructions.lua WORK N [URL [TASKS [CA_FILE]]]
+--
+-- What is named "bytes: …" prints the resident bytes of the process when all N are there.
+local task = require "septet.task"
+local work, n, url, tasks, ca_file = ...
+n, tasks = math.tointeger(n), math.tointeger(tasks or 64)
+
+local LIST = 1000 -- items of a list that is gathered or mapped
 
 local function nothing() end
 
+-- Resident bytes of the process now.
+local function resident()
+  local file <close> = assert(io.open("/proc/self/status"))
+  return tonumber(file:read("a"):match("VmRSS:%s*(%d+)")) * 1024
+end
+
 local works = {}
+
+-- --- tasks ---
 
 works["spawn + await"] = function()
   for _ = 1, n do task.spawn(nothing):await() end
 end
 
+works["spawn + gather"] = function()
+  local list = {}
+  for _ = 1, n // LIST do
+    for i = 1, LIST do list[i] = task.spawn(nothing) end
+    task.gather(list)
+  end
+end
+
 works["map + await"] = function()
   local urls = {}
-  for i = 1, 1000 do urls[i] = "https://example.com/" .. i end
-  for _ = 1, n // 1000 do
+  for i = 1, LIST do urls[i] = "https://example.com/" .. i end
+  for _ = 1, n // LIST do
     for _, t in ipairs(task.map(nothing, urls)) do t:await() end
   end
 end
 
 works["sleep(0)"] = function()
-  local each = n // 16
+  local each = n // tasks
   task.group(function(g)
-    for _ = 1, 16 do
+    for _ = 1, tasks do
       g:spawn(function() for _ = 1, each do task.sleep(0) end end)
     end
   end)
 end
 
+works["sleep(0) alone"] = function()
+  for _ = 1, n do task.sleep(0) end
+end
+
 works["hand-off"] = function()
-  local channel = sync.channel(1)
+  local channel = require "septet.sync".channel(1)
   task.group(function(g)
     g:spawn(function() for i = 1, n do channel:send(i) end end)
     for _ = 1, n do channel:recv() end
   end)
 end
 
+works["timeout"] = function()
+  for _ = 1, n do task.timeout(1, nothing) end
+end
+
+works["try"] = function()
+  for _ = 1, n do task.try(nothing) end
+end
+
+-- --- a million sleeps ---
+
+-- Calls spawn() for each and `seen` once all are asleep, and awaits them.
+local function sleepers(spawn, seen)
+  local list = {}
+  for i = 1, n do list[i] = spawn() end
+  task.sleep(0)
+  if seen then return seen() end
+  for i = 1, n do list[i]:await() end
+end
+
+local function one_operation() return task.spawn(task.sleep, 100) end
+
+local function a_function() return task.spawn(function() task.sleep(100) end) end
+
+-- Says how much there is and ends at once: that many tasks would take long to unwind.
+local function say_resident()
+  print(resident())
+  io.stdout:flush()
+  os.exit(0, false)
+end
+
+works["sleeps"] = function() sleepers(one_operation) end
+works["sleeps in functions"] = function() sleepers(a_function) end
+works["bytes: sleeps"] = function() sleepers(one_operation, say_resident) end
+works["bytes: sleeps in functions"] = function() sleepers(a_function, say_resident) end
+
+-- --- requests ---
+
+local function new_session()
+  return require "septet.http".session {
+    limit = tasks, limit_per_host = tasks, http2 = work == "GET h2" and "force",
+    tls = ca_file and { ca_file = ca_file } or nil,
+  }
+end
+
 works["GET"] = function()
-  local session <close> = http.session { limit = 16, limit_per_host = 16 }
-  local each = n // 16
+  local session <close> = new_session()
+  local each = n // tasks
   task.group(function(g)
-    for _ = 1, 16 do
+    for _ = 1, tasks do
       g:spawn(function()
         for _ = 1, each do assert(session:get(url).status == 200) end
       end)
     end
   end)
+end
+
+works["GET h2"] = works["GET"]
+
+works["bytes: session:get"] = function()
+  local session <close> = new_session()
+  sleepers(function() return task.spawn(session.get, session, url) end, say_resident)
+end
+
+works["bytes: session:get in functions"] = function()
+  local session <close> = new_session()
+  sleepers(function()
+    return task.spawn(function() return session:get(url) end)
+  end, say_resident)
+end
+
+-- `n` MB of a body.
+works["stream"] = function()
+  local session <close> = new_session()
+  local got = 0
+  local response <close> = session:stream("GET", url)
+  for chunk in response:chunks() do got = got + #chunk end
+  assert(got == n << 20, "a part of the body is missing")
+end
+
+works["save"] = function()
+  local session <close> = new_session()
+  local path <const> = os.tmpname()
+  session:save(url, path)
+  local file <close> = assert(io.open(path))
+  local got = file:seek("end")
+  os.remove(path)
+  assert(got == n << 20, "a part of the body is missing")
 end
 
 works[work]()
