@@ -192,19 +192,6 @@ describe("H-14: a server that always challenges", function()
       stalled, { timeout = 1 })
     equal(#requests_of(stalled, 0), 2)
   end)
-
-  it("challenges that are hard to parse take no time", function()
-    for _, piece in ipairs {
-      " ", ",", '"', "\\", "a", "=", '"\\', "a=", 'a="', "Digest ", "a,", "\t",
-    } do
-      local value = (piece):rep(60000 // #piece)
-      local session <close> = http.session { auth = KNOWN }
-      local url = always("WWW-Authenticate: Digest realm=r, nonce=" .. value .. "\r\n")
-      local before = os.clock()
-      pcall(session.get, session, url)
-      equal(os.clock() - before < 1, true)
-    end
-  end)
 end)
 
 it("H-14: a cancelled request and a closed session leave nothing behind", function()

@@ -177,6 +177,18 @@ it("H-7: a server's bytes are read in linear time, and delay no other task", fun
   os.remove(path .. ".part.meta")
 end)
 
+it("H-14: a challenge is parsed in linear time", function()
+  for _, piece in ipairs {
+    " ", ",", '"', "\\", "a", "=", '"\\', "a=", 'a="', "Digest ", "a,", "\t",
+  } do
+    local session <close> = http.session { auth = { user = "u", password = "p", digest = true } }
+    measure("a challenge", session.get, session, origin.raw {
+      "HTTP/1.1 401 No\r\nContent-Length: 4\r\nWWW-Authenticate: Digest realm=r, nonce="
+        .. piece:rep(60000 // #piece) .. "\r\n\r\nbody", "keep",
+    })
+  end
+end)
+
 it("H-7: the words of a failure are cut or escaped in linear time", function()
   for _, fill in ipairs(fills) do
     local long = "http://h/" .. fill:rep(SIZE // #fill)

@@ -84,7 +84,7 @@ describe("connecting", function()
 
   it("to a name that never answers ends by its timeout, or by a cancellation", function()
     local options = { host = "silent.test", port = 1, resolver = DNS, timeout = 0.3 }
-    ticker.beats(function()
+    ticker.waits(function()
       local err = io_error("timeout", net.connect, options)
       equal(err.message, "cannot connect to 'silent.test:1': timed out after 0.3 s")
     end)
@@ -96,7 +96,7 @@ describe("connecting", function()
 
   it("to an address that is silent ends by its timeout, or by a cancellation", function()
     local options = { host = BLACKHOLE, port = tonumber(origin.url:match "%d+$"), timeout = 0.3 }
-    ticker.beats(function() io_error("timeout", net.connect, options) end)
+    ticker.waits(function() io_error("timeout", net.connect, options) end)
     options.timeout = nil
     local t = waiting(net.connect, options)
     cancel(t)
@@ -275,7 +275,7 @@ describe("a peer", function()
   it("that never reads holds up the writer, which its timeout ends", function()
     pair(function(c, peer)
       local chunk, n = ("x"):rep(1000000), 0
-      local err = ticker.beats(function()
+      local err = ticker.laps(5, function()
         return io_error("timeout", function()
           for i = 1, 100 do
             c:write(chunk)

@@ -79,7 +79,7 @@ describe("opening a queue on Redis", function()
   it("fault_silent: a server that answers nothing is a broken connection", function()
     local server <close> = net.listen()
     local t = task.spawn(function() server:serve(function(c) c:read_all() end) end)
-    ticker.beats(function()
+    ticker.waits(function()
       fails("timeout", open, ("redis://127.0.0.1:%d/"):format(server.port), { silence = 0.3 })
     end)
     t:cancel()
@@ -203,7 +203,7 @@ describe("a queue on Redis", function()
     for i = 1, 20 do
       list[i] = { key = "large " .. i, data = '"' .. ("x"):rep(1000000) .. '"' }
     end
-    ticker.beats(function()
+    ticker.laps(50, function()
       for _ = 1, 3 do
         for i, job in ipairs(list) do d:put { { key = job.key .. i, data = job.data } } end
       end
@@ -214,7 +214,7 @@ describe("a queue on Redis", function()
         for _, job in ipairs(got) do finish(d, job.key, "t" .. n - #got) end
       until #got == 0
       equal(n, 20)
-    end, 1)
+    end)
     d:close()
   end)
 

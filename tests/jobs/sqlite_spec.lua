@@ -232,7 +232,7 @@ describe("a file that others use, too", function()
     local q <close> = jobs.open(path)
     local p <close> = stranger(path)
     local put = task.spawn(q.put, q, { key = "b" })
-    ticker.beats(function() task.sleep(0.3) end)
+    ticker.waits(function() task.sleep(0.1) end)
     equal(put:status(), "suspended")
     p.stdin:close()
     equal(put:await(), true)
@@ -242,7 +242,7 @@ describe("a file that others use, too", function()
     local list = {}
     for i = 1, 60000 do list[i] = { key = "key " .. i } end
     local d = private "septet.jobs.sqlite".open({ path = path, shown = path }, { owner = "o" })
-    ticker.beats(function() equal((d:put(list)), 60000) end)
+    ticker.laps(20, function() equal((d:put(list)), 60000) end)
     d:close()
   end)
 

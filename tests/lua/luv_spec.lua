@@ -41,7 +41,7 @@ end
 
 describe("luv", function()
   it("a timer sets a future while other tasks run", function()
-    equal(ticker.beats(function() return nap(100) end), 100)
+    equal(ticker.waits(function() return nap(100) end), 100)
   end)
 
   it("many waits go on at once", function()

@@ -349,9 +349,9 @@ end)
 
 describe("beside", function()
   it("the loop is not blocked", function()
-    equal(ticker.beats(function()
+    equal(ticker.waits(function()
       return thread(function()
-        local until_then = os.clock() + 0.3
+        local until_then = os.clock() + 0.1
         local n = 0
         while os.clock() < until_then do n = n + 1 end
         return n > 0

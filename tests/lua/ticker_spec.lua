@@ -1,22 +1,20 @@
 -- SPDX-License-Identifier: MIT
--- Waits of each kind leave the loop free: a ticker ticks beside them. What computes or moves much
--- has such a test in the spec of its module.
+-- Waits of each kind leave the loop free. Most end by what another task does after some laps of the
+-- loop: were the loop blocked, the wait would never end. What computes or moves much has a test in
+-- the spec of its module.
 local task, sync, http = require "septet.task", require "septet.sync", require "septet.http"
 local fs, net, process = require "septet.fs", require "septet.net", require "septet.process"
 local csv, robots, testing = require "septet.csv", require "septet.robots", require "septet.testing"
 local sio = require "septet.io"
 local files, ticker = require "files", require "ticker"
+local laps = ticker.some_laps
 
-local LATE = 0.08 -- seconds
+local SHORT = 0.08 -- seconds
 
 local started = {} -- tasks
 
--- Calls fn once some time has passed.
 local function later(fn, ...)
-  local t = task.background(function(...)
-    task.sleep(LATE)
-    fn(...)
-  end, ...)
+  local t = ticker.later(fn, ...)
   started[#started + 1] = t
   return t
 end
@@ -39,23 +37,22 @@ local WAITS = {
   ["a future"] = function()
     local f = task.future()
     later(f.set, f, 7)
-    equal(ticker.beats(function() return f:await() end), 7)
+    equal(f:await(), 7)
   end,
   ["a value of a channel, with a timeout"] = function()
     local ch = sync.channel(1)
     later(ch.send, ch, 7)
-    equal(ticker.beats(function() return ch:recv(5) end), 7)
-    equal(task.is(select(2, ticker.beats(function() return pcall(ch.recv, ch, LATE) end)),
+    equal(ch:recv(60), 7)
+    equal(task.is(select(2, ticker.waits(function() return pcall(ch.recv, ch, SHORT) end)),
       "Timeout"), true)
   end,
   ["room in a pool"] = function()
-    ticker.beats(function()
-      task.pool(1, function(pool) pool:map(task.sleep, { LATE / 2, LATE / 2, LATE / 2 }) end)
-    end)
+    task.pool(1, function(pool) pool:map(laps, { 1, 2, 3 }) end)
   end,
   ["the end of a program"] = function()
-    local p <close> = process.spawn(shell("sleep 0.08; exit 3"))
-    equal(ticker.beats(function() return p:wait() end), 3)
+    local p <close> = process.spawn(shell("read line; exit 3"))
+    later(p.stdin.close, p.stdin)
+    equal(p:wait(), 3)
   end,
   ["the output of a program"] = function()
     for _, read in ipairs {
@@ -63,43 +60,50 @@ local WAITS = {
       function(r) return r:read_exactly(2) end, function(r) return r:read_all() end,
       function(r) for line in r:lines() do return line end end,
     } do
-      local p <close> = process.spawn(shell("sleep 0.08; echo a"))
-      equal(ticker.beats(function() return read(p.stdout) end):sub(1, 1), "a")
+      local p <close> = process.spawn(shell("read line; echo a"))
+      later(p.stdin.close, p.stdin)
+      equal(read(p.stdout):sub(1, 1), "a")
     end
   end,
   ["a program that reads late"] = function()
-    local p <close> = process.spawn(shell("sleep 0.08; exec cat >/dev/null"))
-    ticker.beats(function() p.stdin:write(("x"):rep(1000000)) end)
+    local p <close> = process.spawn { "cat" }
+    local reader = later(function() equal(#p.stdout:read_all(), 1000000) end)
+    p.stdin:write(("x"):rep(1000000))
+    p.stdin:close()
+    reader:await()
   end,
   ["a program that takes its input from a function"] = function()
     local left = 3
-    local r = ticker.beats(function()
-      return process.run { "cat", stdin = function()
-        task.sleep(LATE / 2)
-        left = left - 1
-        return left >= 0 and "x" or nil
-      end }
-    end)
+    local r = process.run { "cat", stdin = function()
+      laps()
+      left = left - 1
+      return left >= 0 and "x" or nil
+    end }
     equal(r.stdout, "xxx")
   end,
   ["a program that is ended"] = function()
-    local p = process.spawn(shell("trap '' TERM; echo; while :; do sleep 0.01; done",
-      { grace = LATE }))
-    p.stdout:read_line()
-    ticker.beats(function() p:close() end)
-    local stuck = { "sleep", "60", timeout = LATE }
-    equal(select(2, ticker.beats(function() return pcall(process.run, stuck) end)).code, "timeout")
+    ticker.waits(function()
+      local p = process.spawn(shell("trap '' TERM; echo; while :; do sleep 0.01; done",
+        { grace = SHORT }))
+      p.stdout:read_line()
+      p:close()
+    end)
+    local stuck = { "sleep", "60", timeout = SHORT }
+    equal(select(2, ticker.waits(function() return pcall(process.run, stuck) end)).code, "timeout")
   end,
   ["a connection, by each of a server's ways"] = function()
     local server <close> = net.listen {}
     local to = { host = server.host, port = server.port }
     later(function() net.connect(to):close() end)
-    ticker.beats(function() for c in server:connections() do return c:close() end end)
+    for c in server:connections() do
+      c:close()
+      break
+    end
     later(function()
       net.connect(to):close()
       later(server.close, server)
     end)
-    ticker.beats(function() server:serve(function() task.sleep(LATE / 2) end) end)
+    server:serve(laps)
   end,
   ["the bytes of a peer"] = function()
     for _, read in ipairs {
@@ -109,43 +113,44 @@ local WAITS = {
     } do
       pair(function(client, peer)
         later(client.write, client, "a\n")
-        equal(ticker.beats(function() return read(peer) end):sub(1, 1), "a")
+        equal(read(peer):sub(1, 1), "a")
       end)
     end
     pair(function(client, peer)
       later(client.shutdown, client)
-      equal(ticker.beats(function() return peer:read_all() end), "")
+      equal(peer:read_all(), "")
     end)
   end,
   ["a peer that reads late, or never"] = function()
     local large = ("x"):rep(1000):rep(20000)
     pair(function(client, peer)
       local reader = later(function() equal(#peer:read_all(1 << 30), #large) end)
-      ticker.beats(function()
-        client:write(large)
-        client:shutdown()
-      end)
+      client:write(large)
+      client:shutdown()
       reader:await()
     end)
-    pair(function(client)
-      client:set_timeout(LATE)
-      local err = ticker.beats(function() return select(2, pcall(client.write, client, large)) end)
-      equal(err.code, "timeout")
-    end)
+    equal(ticker.waits(function()
+      local err
+      pair(function(client)
+        client:set_timeout(SHORT)
+        err = select(2, pcall(client.write, client, large))
+      end)
+      return err.code
+    end), "timeout")
   end,
   ["a change of a file, and a line at its end"] = function()
     local folder <close> = fs.temp_dir()
     local path = folder.path .. "/f"
     local events <close> = fs.watch(folder.path)
     later(fs.write, path, "", { atomic = false })
-    equal(ticker.beats(events).path, path)
+    equal(events().path, path)
     local lines <close> = fs.tail(path)
     later(fs.append, path, "a\n")
-    equal(ticker.beats(lines), "a")
+    equal(lines(), "a")
   end,
   ["the response to an upload, made or read from a file"] = function()
     local server <close> = testing.serve(function(request)
-      task.sleep(LATE / 2)
+      laps()
       return tostring(#request.body)
     end)
     local session <close> = http.session { base_url = server.url }
@@ -153,7 +158,7 @@ local WAITS = {
     local function made()
       local left = 3
       return function()
-        task.sleep(LATE / 2)
+        laps()
         left = left - 1
         return left >= 0 and ("x"):rep(1000) or nil
       end
@@ -163,87 +168,103 @@ local WAITS = {
       { { body = sio.open(file.path) }, "3000000" },
       { { body = ("x"):rep(3000000) }, "3000000" },
     } do
-      equal(ticker.beats(function() return session:post("/", case[1]).body end), case[2])
+      equal(session:post("/", case[1]).body, case[2])
     end
-    equal(ticker.beats(function()
-      return session:post("/", { multipart = { { name = "a", data = made(), length = 3000 } } })
-    end).status, 200)
+    equal(session:post("/", { multipart = { { name = "a", data = made(), length = 3000 } } })
+      .status, 200)
   end,
   ["the events of a server, and its return"] = function()
     local calls = 0
     local server <close> = testing.serve(function()
       calls = calls + 1
-      if calls == 1 then return { delay = LATE, status = 503 } end
+      laps()
+      if calls == 1 then return 503 end
       return { events = function()
-        task.sleep(LATE)
+        laps()
         return { data = "x" }
       end }
     end)
     local session <close> = http.session()
     local events <close> = session:events(server.url, { retry = 0.01 })
-    equal(ticker.beats(function() return events() end).data, "x")
+    equal(events().data, "x")
     local stream <close> = session:stream("GET", server.url)
-    ticker.beats(function() for event in stream:events() do return event end end)
+    for event in stream:events() do
+      equal(event.data, "x")
+      break
+    end
   end,
   ["a request, and the end of a server"] = function()
-    local server = testing.serve(function() task.cleanup(LATE, task.sleep, 60) end)
+    local server = testing.serve(function() task.cleanup(60, laps) end)
     local session <close> = http.session()
-    local client = later(pcall, session.get, session, server.url)
-    ticker.beats(function() server:wait(1) end)
-    ticker.beats(function() server:close() end)
-    client:cancel()
+    later(pcall, session.get, session, server.url)
+    server:wait(1)
+    server:close()
   end,
   ["a site's robots.txt"] = function()
     local server <close> = testing.serve(function()
-      return { delay = LATE, body = "User-agent: *\nDisallow: /x" }
+      laps()
+      return { body = "User-agent: *\nDisallow: /x" }
     end)
     local session <close> = http.session()
-    local rules = ticker.beats(function() return robots.fetch(session, server.url) end)
+    local rules = robots.fetch(session, server.url)
     equal(rules:allows("me", "/x"), false)
   end,
   ["rows of CSV that come late, or leave late"] = function()
     local n = 0
     local function source()
       n = n + 1
-      task.sleep(LATE / 2)
+      laps()
       return n <= 2 and "a,b\n" or nil
     end
-    equal(#ticker.beats(function()
-      local rows = {}
-      for row in csv.reader(source) do rows[#rows + 1] = row end
-      return rows
-    end), 2)
-    ticker.beats(function() csv.writer(function() task.sleep(LATE) end):row { 1, 2 } end)
+    local rows = {}
+    for row in csv.reader(source) do rows[#rows + 1] = row end
+    equal(#rows, 2)
+    csv.writer(laps):row { 1, 2 }
   end,
 }
 
-describe("a ticker", function()
-  local function compute(seconds)
-    local n, cpu = 0, os.clock()
-    while os.clock() - cpu < seconds do n = n + 1 end
+describe("a bystander", function()
+  local function compute()
+    for _ = 1, 100000 do end
   end
 
   for title, block in pairs {
-    computes = function() compute(0.1) end, ["waits in C"] = function() os.execute "sleep 0.1" end,
+    computes = compute, ["waits in C"] = function() os.execute "sleep 0.01" end,
   } do
-    it("tells of a loop that is blocked once, and again and again, where it " .. title, function()
-      raises("the loop was blocked for", ticker.beats, block)
-      raises("the loop was blocked for", ticker.beats, function()
-        for _ = 1, 5 do
-          block()
-          task.sleep(0.02)
+    it("is held up by a task that blocks the loop once, or again and again, where it " .. title,
+      function()
+        local function again()
+          for _ = 1, 5 do
+            block()
+            task.checkpoint()
+          end
+        end
+        for _, fn in ipairs { block, again } do
+          raises("the loop was blocked: a bystander took %d turns of 10", ticker.turns, 10, fn)
+          raises("the loop was blocked: a bystander took %d laps of 10", ticker.laps, 10, fn)
+          raises("the loop was blocked: a bystander took %d laps of 10", ticker.waits, fn)
         end
       end)
-    end)
   end
 
-  it("lets a task compute for less than it would miss", function()
-    ticker.beats(function()
-      for _ = 1, 20 do
-        compute(0.015)
-        task.sleep(0)
+  it("takes a turn in each pause of a computation", function()
+    equal(ticker.turns(100, function()
+      for _ = 1, 100 do
+        compute()
+        task.checkpoint()
       end
-    end)
+      return "done"
+    end), "done")
+  end)
+
+  it("does not mind a machine that stands still in a wait", function()
+    local calls = 0
+    equal({ ticker.waits(function()
+      calls = calls + 1
+      if calls == 1 then os.execute "sleep 0.1" else task.sleep(0.05) end
+      return calls, nil
+    end) }, { 2 })
+    raises("a failure", ticker.waits, function() error "a failure" end)
   end)
 end)
 

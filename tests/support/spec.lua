@@ -155,19 +155,19 @@ end
 --- Runs fn(...) while another task takes turn after turn; returns how many it took, then what fn
 --- gave. Fails where the other one was held up all the time.
 function _G.with_ticker(fn, ...)
-  local ticks = 0
+  local turns = 0
   local ticker = task.spawn(function()
     while true do
-      task.sleep(0.001)
-      ticks = ticks + 1
+      task.checkpoint()
+      turns = turns + 1
     end
   end)
   local result = table.pack(pcall(fn, ...))
   ticker:cancel()
   pcall(ticker.await, ticker)
   if not result[1] then error(result[2], 0) end
-  if ticks == 0 then error("nothing else ran meanwhile", 2) end
-  return ticks, table.unpack(result, 2, result.n)
+  if turns == 0 then error("nothing else ran meanwhile", 2) end
+  return turns, table.unpack(result, 2, result.n)
 end
 
 --- Calls fn, which misuses something on its only line (or, where it has several, on its second):

@@ -1,67 +1,99 @@
 -- SPDX-License-Identifier: MIT
---- Shows that a wait or a computation leaves the loop free: a ticker ticks beside it.
+--- Shows that a wait or a computation leaves the loop free: a bystander takes its turns beside it.
+--- They are counted, and no time is measured: a slow machine, or one that stands still for a while,
+--- changes nothing.
 local ticker = {}
 
 local task = require "septet.task"
 
-local PERIOD = 0.01 -- seconds
-local LONG = 5 * PERIOD -- a gap between two ticks in which the loop was blocked
+local LEAST = 10 -- laps in a wait
+local TRIES = 10 -- at a wait that something beside the loop may end too soon
+local MOMENT = 1e-9 -- seconds
 
-local function first_line_of(path)
-  local file = io.open(path)
-  local line = file and file:read()
-  if file then file:close() end
-  return line or ""
-end
+local function lap() task.sleep(MOMENT) end
 
--- Returns the seconds for which this process was ready to run while the machine ran others, and
--- those for which the machine itself stood still.
-local function starved()
-  local waited = first_line_of "/proc/self/schedstat":match "^%d+ (%d+)"
-  local stolen = first_line_of "/proc/stat":match("^cpu" .. (" +%d+"):rep(7) .. " +(%d+)")
-  return (waited or 0) / 1e9 + (stolen or 0) / 100
-end
-
---- Calls fn while a ticker ticks every 10 ms, and returns what fn does. Fails if the loop was
---- blocked for half of the time in between or longer: a gap between two ticks is one in which it
---- was blocked if it is longer than five ticks, or than half of a short time. What the process or
---- the machine waited for others does not count. `least` is the number of ticks for which there
---- must have been time, so that the check means something; 4.
----@async
-function ticker.beats(fn, least)
-  local gaps, began, hungry = {}, nil, nil
-  local function beat()
-    local now, starving = task.now(), starved()
-    if began then gaps[#gaps + 1] = now - began - (starving - hungry) end
-    began, hungry = now, starving
-  end
-  local t = task.spawn(function()
+-- Calls fn while a bystander calls `step` again and again. Returns how often it did, then what fn
+-- gave.
+local function beside(step, fn)
+  local n = 0
+  local bystander = task.spawn(function()
     while true do
-      task.sleep(PERIOD)
-      beat()
+      step()
+      n = n + 1
     end
   end)
-  task.checkpoint()
-  beat()
-  local start = began
+  task.checkpoint() -- it has begun
+  n = 0
   local results = table.pack(task.pcall(fn))
-  local took = task.now() - start
-  beat()
-  t:cancel()
-  task.wait { t }
+  local seen = n
+  bystander:cancel()
+  task.wait { bystander }
   if not results[1] then error(results[2], 0) end
-  if took < (least or 4) * PERIOD then
-    error(("too short for a ticker: time for %.1f ticks"):format(took / PERIOD), 2)
+  return seen, table.unpack(results, 2, results.n)
+end
+
+local function enough(least, what, n, ...)
+  if n < least then
+    error(("the loop was blocked: a bystander took %d %s of %d"):format(n, what, least), 2)
   end
-  local free, blocked = 0, 0
-  for _, gap in ipairs(gaps) do free = free + math.max(gap, 0) end
-  for _, gap in ipairs(gaps) do
-    if gap > math.max(2 * PERIOD, math.min(LONG, free / 2)) then blocked = blocked + gap end
+  return ...
+end
+
+--- Calls fn, which computes in slices, and returns what it does. Fails if a bystander that is
+--- always ready took fewer than `least` turns meanwhile: one comes between two slices.
+---@async
+function ticker.turns(least, fn)
+  return enough(least, "turns", beside(task.checkpoint, fn))
+end
+
+--- As turns, for fn that computes in slices what it waited for before: a turn counts where Lua's
+--- memory is not as it was in the turn before. It does not change while fn waits.
+---@async
+function ticker.pieces(least, fn)
+  local last
+  return enough(least, "turns", beside(function()
+    repeat
+      task.checkpoint()
+      local now = collectgarbage "count"
+      local is_same = now == last
+      last = now
+    until not is_same
+  end, fn))
+end
+
+--- Calls fn, which moves bytes or jobs in pieces, and returns what it does. Fails if the loop made
+--- fewer than `least` laps meanwhile, in which it looked at its timers and its files. There is one
+--- for each wait of fn.
+---@async
+function ticker.laps(least, fn)
+  return enough(least, "laps", beside(lap, fn))
+end
+
+--- Calls fn, which waits for a time, for a thread or for a program, and returns what it does. Fails
+--- if the loop made no laps meanwhile. What is waited for goes on where the machine lets the loop
+--- stand still, so fn gets some more tries.
+---@async
+function ticker.waits(fn)
+  for _ = 2, TRIES do
+    local results = table.pack(beside(lap, fn))
+    if results[1] >= LEAST then return table.unpack(results, 2, results.n) end
   end
-  if blocked > free / 2 then
-    error(("the loop was blocked for %.3f s of %.3f s"):format(blocked, free), 2)
-  end
-  return table.unpack(results, 2, results.n)
+  return enough(LEAST, "laps", beside(lap, fn))
+end
+
+--- Waits for some laps of the loop.
+---@async
+function ticker.some_laps()
+  for _ = 1, 2 * LEAST do lap() end
+end
+
+--- Calls fn after some laps of the loop. Returns the task that does.
+---@async
+function ticker.later(fn, ...)
+  return task.background(function(...)
+    ticker.some_laps()
+    fn(...)
+  end, ...)
 end
 
 return ticker
