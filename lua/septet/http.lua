@@ -6,7 +6,6 @@ local http = {}
 
 local core = require "septet.core"
 local args = require "septet.internal.args"
-local request = require "septet.http.request"
 local retry = require "septet.http.retry"
 local session = require "septet.http.session"
 
@@ -52,7 +51,8 @@ for _, method in ipairs(retry.FUNCTIONS) do
   http[verb] = function(target, options)
     if target == http then args.usage("'%s' is a function: call it as http.%s(url)", verb, verb) end
     args.string(target, 1, verb)
-    return request.run(http.default(), method, target, options)
+    local default = http.default()
+    return default[verb](default, target, options)
   end
 end
 

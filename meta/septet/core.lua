@@ -860,12 +860,11 @@ function core.http_home() end
 ---@class septet.RawResponse
 ---@field status integer
 ---@field head septet.Head
----@field body string|nil of http()
----@field stream septet.Stream|nil of http_stream()
+---@field stream septet.Stream
 ---@field redirect_url string|nil
 ---@field url string|nil where it differs from that of the request
 
---- Sends a request and waits for the response. Raises HttpError.
+--- Sends a request and waits for the whole response. Raises HttpError.
 ---@async
 ---@param session septet.CoreSession
 ---@param options userdata from http_options()
@@ -878,10 +877,35 @@ function core.http_home() end
 ---@param no_follow boolean|nil true: a redirect will not be followed, so its body is read
 ---@param number integer|nil of the request
 ---@param resend integer|nil how many attempts of it came before
----@return septet.RawResponse
+---@return septet.Response
 function core.http(session, options, headers, method, url, body, timeout, trace, no_follow, number,
                    resend)
 end
+
+--- Returns the function of sessions for a method. It performs a plain request by itself, and calls
+--- `other` with the same arguments for any other.
+---@param method string
+---@param other fun(session: septet.Session, url: string, options: table|nil): septet.Response
+---@return fun(session: septet.Session, url: string, options: table|nil): septet.Response
+function core.http_verb(method, other) end
+
+--- Takes what verbs need: the metatables, and the function that follows the redirects of a plain
+--- request.
+---@param session_meta table
+---@param response_meta table
+---@param follow function like request.follow()
+function core.http_sessions(session_meta, response_meta, follow) end
+
+--- Says whether the host has hooks for the requests of all sessions.
+---@param hooked boolean
+function core.http_hooked(hooked) end
+
+--- Returns true if the verbs of a session perform this request without Lua.
+---@param session septet.Session
+---@param url string
+---@param options table|nil
+---@return boolean
+function core.http_is_plain(session, url, options) end
 
 --- Returns a number for a request that may take several attempts.
 ---@return integer

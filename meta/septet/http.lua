@@ -72,6 +72,12 @@ local Pool = {}
 --- Closes the connections. Requests in flight fail with the code "closed".
 function Pool:close() end
 
+--- Has requests without options send these, and end after `total` seconds, or nil.
+---@param options userdata from http_options()
+---@param headers userdata from http_headers()
+---@param total number|nil
+function Pool:set_plain(options, headers, total) end
+
 --- Returns a list of the cookies that have not expired, or of those that a URL gets.
 ---@param url string|nil in normal form
 ---@return septet.Cookie[]

@@ -182,9 +182,16 @@ static int push_protected(lua_State *L)
     return op->type->push(op, L);
 }
 
+/* Returns the number of results of an operation of this type, which was closed. */
+static int op_results(lua_State *L, const septet_op_type *type, int n)
+{
+    return type->abi == SPT_OP_ABI_THEN ? ((const struct spt_op_type *)type)->then(L, n) : n;
+}
+
 /* Pushes the results of a done operation to its coroutine. Closes it on every path. */
 static int op_finish(lua_State *L, septet_op *op)
 {
+    const septet_op_type *type = op->type;
     task_of(op)->wait.op = NULL;
     if (!op->type->close) {
         op->state = SPT_OP_CLOSED;
@@ -195,7 +202,7 @@ static int op_finish(lua_State *L, septet_op *op)
     lua_pushlightuserdata(L, op);
     int status = lua_pcall(L, 1, LUA_MULTRET, 0);
     op_close(op, SPT_OP_CLOSED);
-    return status == LUA_OK ? lua_gettop(L) - base : lua_error(L);
+    return status == LUA_OK ? op_results(L, type, lua_gettop(L) - base) : lua_error(L);
 }
 
 /* Warns about a task that swallows its cancellation in a loop: it never ends, and tasks that wait

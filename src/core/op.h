@@ -20,6 +20,16 @@ enum spt_op_state {
     SPT_OP_CLOSED,
 };
 
+/* A type of ours with results that need more work. `then` is called with the `n` results on top of the
+ * stack, after the operation was closed, as the end of the function that awaited it: it may wait,
+ * and returns the number of its own results. The arguments of the call lie at 1, 2, ... */
+struct spt_op_type {
+    septet_op_type type; /* with SPT_OP_ABI_THEN */
+    int (*then)(lua_State *L, int n);
+};
+
+#define SPT_OP_ABI_THEN (-1) /* no type of an embedder has it */
+
 /* Prepares the state of `L` for operations; once per state. */
 void spt_op_open(lua_State *L);
 

@@ -139,14 +139,17 @@ local function throttle(self)
 end
 
 -- Sends the attempt. With a retry policy it is streamed, as its head decides whether it is retried.
+-- Returns the response.
 local function send(self, body)
   local session, left, no_follow = self.session.handle, seconds_left(self), self.redirects == 0
   local traced, resend = self.traced, self.resends
   if traced then traced:begin(self, self.policy ~= nil) end
   self.resends = resend + 1
   if self.streams or self.policy then
-    return core_stream(session, self.core_options, self.headers, self.method, self.url, body,
-      left, traced, no_follow, self.number, resend, not self.streams)
+    local result = core_stream(session, self.core_options, self.headers, self.method, self.url,
+      body, left, traced, no_follow, self.number, resend, not self.streams)
+    if not result.url then result.url = self.url end
+    return setmetatable(result, self.streams and stream.meta or response.meta)
   end
   return core_http(session, self.core_options, self.headers, self.method, self.url, body, left,
     traced, no_follow, self.number, resend)
@@ -161,9 +164,8 @@ local function run_once(self)
   else
     result = send(self, self.body)
   end
-  if not result.url then result.url = self.url end
   if self.raw then result.raw = true end
-  return setmetatable(result, self.streams and stream.meta or response.meta)
+  return result
 end
 
 -- Reads the body of a streamed response, which then is a whole one. Returns like core.try().

@@ -289,6 +289,7 @@ end
 ---@param watcher septet.Watcher
 function hooks.add_to_host(watcher)
   hooks.host[#hooks.host + 1] = watcher
+  core.http_hooked(true)
 end
 
 --- Calls the watcher's hooks no more.
@@ -298,6 +299,7 @@ function hooks.remove_from_host(watcher)
   for i, other in ipairs(hooks.host) do
     if other == watcher then
       table.remove(hooks.host, i)
+      core.http_hooked(#hooks.host > 0)
       return
     end
   end

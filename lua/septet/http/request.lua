@@ -3,14 +3,9 @@
 local core = require "septet.core"
 local Attempt = require "septet.http.attempt"
 local hooks = require "septet.http.hooks"
-local response = require "septet.http.response"
 local url = require "septet.http.url"
 
 local request = {}
-
--- Local for speed: measured by bench/http.py.
-local core_http, response_meta = core.http, response.meta
-local rawget, setmetatable, host_hooks = rawget, setmetatable, hooks.host
 
 -- Follows the redirects of a response that `attempt` led to.
 local function follow(attempt, result)
@@ -47,21 +42,15 @@ local function perform_traced(attempt)
   return result
 end
 
--- The fast path: performs a request without options on a session without retries, which is usually
--- a single attempt. Thousands of coroutines may wait in here. With few locals, their stacks need
--- not grow.
-local function perform_plain(session, method, target)
-  local total, result = session.times.total
-  local deadline = total and core.now() + total
-  if total then
-    result = core_http(session.handle, session.core_options, session.headers, method, target, nil,
-      total)
-  else
-    result = core_http(session.handle, session.core_options, session.headers, method, target)
-  end
-  if not result.url then result.url = target end
-  setmetatable(result, response_meta)
-  if not rawget(result, "redirect_url") then return result end
+--- Follows the redirects of a request that a session's verb has made by itself.
+---@async
+---@param session septet.Session
+---@param method string
+---@param target string
+---@param deadline number|nil instant of the total timeout
+---@param result septet.Response
+---@return septet.Response
+function request.follow(session, method, target, deadline, result)
   return follow(Attempt.new(session, method, target, false, deadline), result)
 end
 
@@ -74,16 +63,13 @@ end
 ---@param streams boolean|nil true: returns once the head has arrived
 ---@return septet.Response|septet.StreamedResponse
 function request.run(session, method, target, options, streams)
-  if not options and session.plain and not streams and not host_hooks[1] then
-    return perform_plain(session, method, target)
-  end
   local attempt = Attempt.new(session, method, url.join(session.base_url, target), streams)
   local total, own_trace = session.times.total, nil
   if options then
     total = attempt:override(options, method:lower())
     own_trace = hooks.check(options.trace)
   end
-  local traced = session.trace or own_trace or not session.unwatched and host_hooks[1]
+  local traced = session.trace or own_trace or not session.unwatched and hooks.host[1]
   if traced then hooks.start(attempt, session.trace, own_trace) end
   attempt:limit(total)
   return (traced and perform_traced or perform)(attempt)

@@ -11,6 +11,7 @@ local hooks = require "septet.http.hooks"
 local limits = require "septet.http.limits"
 local rate = require "septet.http.rate"
 local request = require "septet.http.request"
+local response = require "septet.http.response"
 local retry = require "septet.http.retry"
 local url = require "septet.http.url"
 
@@ -41,7 +42,6 @@ local USER_AGENT = "septet/" .. core.versions():match("^Septet ([^,]+)")
 ---@field redirected integer redirects followed
 ---@field core_options userdata timeouts, body limit and connection options of requests
 ---@field without_credentials userdata the same for other origins
----@field plain boolean true if a request without options is usually a single attempt
 ---@field closed boolean|nil
 ---@field unwatched boolean|nil true if hooks of the host are not called for its requests
 local Session = {}
@@ -126,9 +126,11 @@ function session.new(options)
     core_options = core_options,
     without_credentials = without_credentials,
   }, session_meta)
-  -- The fast path of request.lua follows redirects, and neither retries nor waits for a rate.
-  self.plain = not (self.trace or self.base_url or self.pace or self.retries or connection.raw)
-    and self.redirects > 0
+  -- What a verb does by itself follows redirects, and neither retries nor waits for a rate.
+  if not (self.trace or self.base_url or self.pace or self.retries or connection.raw)
+    and self.redirects > 0 then
+    handle:set_plain(core_options, self.headers, times.total)
+  end
   return self
 end
 
@@ -277,4 +279,10 @@ for _, method in ipairs(retry.FUNCTIONS) do
 end
 
 args.methods(Session, "session", { [session_meta] = true })
+core.http_sessions(session_meta, response.meta, request.follow)
+for _, method in ipairs(retry.FUNCTIONS) do
+  local verb = method:lower()
+  Session[verb] = core.http_verb(method, Session[verb])
+end
+
 return session

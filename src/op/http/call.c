@@ -23,6 +23,7 @@
 #include "op/http/header_block.h"
 #include "op/http/headers.h"
 #include "op/http/options.h"
+#include "op/http/refs.h"
 #include "op/http/session.h"
 #include "op/http/upload_handle.h"
 
@@ -85,6 +86,7 @@ struct spt_http_pool {
     struct spt_link idle; /* spt_http_call, the last used first */
     unsigned n;
     uint64_t bodies_max; /* bytes of each body that the trace records at level 3 */
+    struct spt_http_refs refs;
     struct peer_text peers[PEERS];
     /* among the env's resources, and the first of them: the host releases it last */
     struct spt_resource resource;
@@ -93,6 +95,11 @@ struct spt_http_pool {
 void spt_http_pool_keep_bodies(struct spt_http_pool *pool, uint64_t max)
 {
     pool->bodies_max = max;
+}
+
+struct spt_http_refs *spt_http_pool_refs(struct spt_http_pool *pool)
+{
+    return &pool->refs;
 }
 
 static struct spt_http_call *acquire(struct spt_http_pool *pool)
@@ -244,7 +251,7 @@ void spt_http_call_set_response(lua_State *L, const struct spt_http_call *call)
     const struct spt_response *t = r->response;
     lua_pushinteger(L, t->status);
     lua_setfield(L, -2, "status");
-    spt_header_block_push(L, r, call->number.request);
+    spt_header_block_push(L, r, call->number.request, call->pool->refs.head_meta);
     lua_setfield(L, -2, "head");
     if (t->redirect_url) {
         lua_pushstring(L, t->redirect_url);

@@ -20,6 +20,7 @@ struct spt_account;
 struct spt_headers;
 struct spt_http_options;
 struct spt_http_pool;
+struct spt_http_refs;
 struct spt_session_handle;
 struct spt_upload_handle;
 
@@ -49,7 +50,7 @@ struct spt_http_call {
 
 /* The arguments of a script's call, kept alive by the values on its stack. */
 struct spt_http_args {
-    struct spt_session_handle *handle;
+    const struct spt_session_handle *handle;
     const struct spt_http_options *options;
     const char *method, *url;
     const struct spt_headers *headers;
@@ -80,6 +81,9 @@ enum {
 /* Makes a host's pool of calls, which lives as long as the Lua state. The functions that start
  * requests have it as their second upvalue. */
 struct spt_http_pool *spt_http_pool_new(lua_State *L, struct spt_env *env);
+
+/* Returns the references of the pool, which the opener of the last of their metatables fills in. */
+struct spt_http_refs *spt_http_pool_refs(struct spt_http_pool *pool);
 
 /* Has the trace record up to `max` bytes of each body of later requests, at level 3; 0 for none. */
 void spt_http_pool_keep_bodies(struct spt_http_pool *pool, uint64_t max);

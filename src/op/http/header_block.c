@@ -13,8 +13,6 @@
 #include "op/fields.h"
 #include "op/http/openers.h"
 
-#define META "septet.http.head"
-
 /* The head and the connection of a response, decoded on request. */
 struct head {
     struct spt_times times;
@@ -32,7 +30,7 @@ bool spt_header_block_is_insecure(const struct spt_request *r)
     return r->connection && r->connection->insecure && strncasecmp(r->url, "https:", 6) == 0;
 }
 
-void spt_header_block_push(lua_State *L, const struct spt_request *r, uint32_t number)
+void spt_header_block_push(lua_State *L, const struct spt_request *r, uint32_t number, int meta)
 {
     const struct spt_response *t = r->response;
     size_t peer_len = strlen(t->peer.address);
@@ -55,7 +53,8 @@ void spt_header_block_push(lua_State *L, const struct spt_request *r, uint32_t n
     head->trailers_len = t->trailers.len;
     if (t->trailers.len > 0)
         memcpy(head->lines + head->len + peer_len, t->trailers.data, t->trailers.len);
-    luaL_setmetatable(L, META);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, meta);
+    lua_setmetatable(L, -2);
 }
 
 const char *spt_header_block_lines(lua_State *L, int index, size_t *len)
@@ -68,7 +67,7 @@ const char *spt_header_block_lines(lua_State *L, int index, size_t *len)
 /* head:lines(): returns the raw header lines, the status line first. */
 static int l_head_lines(lua_State *L)
 {
-    struct head *head = luaL_checkudata(L, 1, META);
+    struct head *head = luaL_checkudata(L, 1, SPT_HEADER_BLOCK_META);
     lua_pushlstring(L, head->lines, head->len);
     return 1;
 }
@@ -76,7 +75,7 @@ static int l_head_lines(lua_State *L)
 /* head:trailers(): returns the raw header lines behind the body, "" if there are none so far. */
 static int l_head_trailers(lua_State *L)
 {
-    struct head *head = luaL_checkudata(L, 1, META);
+    struct head *head = luaL_checkudata(L, 1, SPT_HEADER_BLOCK_META);
     lua_pushlstring(L, head->lines + head->len + head->peer_len, head->trailers_len);
     return 1;
 }
@@ -84,7 +83,7 @@ static int l_head_trailers(lua_State *L)
 /* head:version(): returns "1.0", "1.1" or "2". */
 static int l_head_version(lua_State *L)
 {
-    struct head *head = luaL_checkudata(L, 1, META);
+    struct head *head = luaL_checkudata(L, 1, SPT_HEADER_BLOCK_META);
     lua_pushstring(L, head->version == 20 ? "2" : head->version == 10 ? "1.0" : "1.1");
     return 1;
 }
@@ -92,7 +91,7 @@ static int l_head_version(lua_State *L)
 /* head:method(): returns the method of the request. */
 static int l_head_method(lua_State *L)
 {
-    struct head *head = luaL_checkudata(L, 1, META);
+    struct head *head = luaL_checkudata(L, 1, SPT_HEADER_BLOCK_META);
     lua_pushstring(L, head->method);
     return 1;
 }
@@ -101,7 +100,7 @@ static int l_head_method(lua_State *L)
  * was disabled, and the peer's address and port, or nil for a Unix socket. */
 static int l_head_connection(lua_State *L)
 {
-    struct head *head = luaL_checkudata(L, 1, META);
+    struct head *head = luaL_checkudata(L, 1, SPT_HEADER_BLOCK_META);
     lua_pushboolean(L, head->reused);
     lua_pushboolean(L, head->insecure);
     if (head->peer_len == 0)
@@ -114,7 +113,7 @@ static int l_head_connection(lua_State *L)
 /* head:times(): returns the seconds that each phase took. Phases that did not occur are absent. */
 static int l_head_times(lua_State *L)
 {
-    struct head *head = luaL_checkudata(L, 1, META);
+    struct head *head = luaL_checkudata(L, 1, SPT_HEADER_BLOCK_META);
     const struct spt_times *t = &head->times;
     lua_createtable(L, 0, 8);
     spt_fields_set_seconds(L, "queue", t->queue_ns);
@@ -131,7 +130,7 @@ static int l_head_times(lua_State *L)
 /* head:number(): returns the number of the request. */
 static int l_head_number(lua_State *L)
 {
-    struct head *head = luaL_checkudata(L, 1, META);
+    struct head *head = luaL_checkudata(L, 1, SPT_HEADER_BLOCK_META);
     lua_pushinteger(L, head->number);
     return 1;
 }
@@ -143,5 +142,5 @@ static const luaL_Reg methods[] = {{"number", l_head_number},         {"lines", 
 
 void spt_open_http_header_block(lua_State *L, struct spt_env *env)
 {
-    spt_new_type(L, env, META, methods);
+    spt_new_type(L, env, SPT_HEADER_BLOCK_META, methods);
 }

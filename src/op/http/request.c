@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* http: runs one attempt of an HTTP request and returns its body as one Lua string. Redirects,
- * defaults and the shape of a response are up to request.lua, redirect.lua and response.lua in
- * lua/septet/http/. Connections and timeouts are up to the driver. The call is made before start,
- * as that needs `L`. A refused await would leak it, so l_http() takes the steps of
- * septet_op_await() itself: core/op.h. */
+/* http: runs one attempt of an HTTP request and returns a whole response. The verbs of sessions do
+ * so by themselves for a plain request, and call lua/septet/http/ for any other: redirects,
+ * retries, options and hooks are up to that. Connections and timeouts are up to the driver.
+ *
+ * The call is made before start, as that needs `L`. A refused await would leak it, so run() takes
+ * the steps of septet_op_await() itself: core/op.h. */
 #include <lauxlib.h>
+#include <string.h>
 
 #include "core/check.h"
 #include "core/op.h"
@@ -13,13 +15,17 @@
 #include "http/signal.h"
 #include "op/http/call.h"
 #include "op/http/failure.h"
+#include "op/http/headers.h"
 #include "op/http/openers.h"
+#include "op/http/refs.h"
+#include "op/http/result.h"
+#include "op/http/session.h"
 #include "op/http/upload_handle.h"
 #include "op/openers.h"
 
 struct http_op {
     septet_op op;
-    struct spt_http_call *call; /* owned; the arguments of l_http keep alive what it borrows */
+    struct spt_http_call *call; /* owned; the arguments of the call keep alive what it borrows */
     const struct spt_session_handle *handle;
 };
 _Static_assert(sizeof(struct http_op) <= SPT_SLOT_SIZE,
@@ -69,20 +75,13 @@ static void http_close(septet_op *op)
     http->call = NULL;
 }
 
-/* Pushes a table {status, body, head, redirect_url, url}. */
 static int http_push(septet_op *op, lua_State *L)
 {
     const struct http_op *http = (struct http_op *)op;
     const struct spt_http_call *call = http->call;
     if (op->status < 0)
         return spt_http_call_raise(L, call, op->status);
-    const struct spt_request *r = &call->request;
-    const struct spt_response *t = r->response;
-    lua_createtable(L, 0, 4); /* body, status, head, url; a redirect_url makes it grow */
-    lua_pushlstring(L, t->body.buf.data ? t->body.buf.data : "", t->body.buf.len);
-    lua_setfield(L, -2, "body");
-    spt_http_call_set_response(L, call);
-    return 1;
+    return spt_http_result_push(L, call);
 }
 
 static void http_describe(const septet_op *op, char *text, size_t size)
@@ -90,53 +89,197 @@ static void http_describe(const septet_op *op, char *text, size_t size)
     spt_http_call_describe(((const struct http_op *)op)->call, text, size);
 }
 
-static const septet_op_type http_type = {
-    .name = "http",
-    .size = sizeof(struct http_op),
-    .flags = SEPTET_OP_EXTERNAL,
-    .start = http_start,
-    .cancel = http_cancel,
-    .push = http_push,
-    .close = http_close,
-    .describe = http_describe,
-};
+#define HTTP_TYPE                                                                                  \
+    {                                                                                              \
+        .name = "http", .size = sizeof(struct http_op), .flags = SEPTET_OP_EXTERNAL,               \
+        .abi = SPT_OP_ABI_THEN, .start = http_start, .cancel = http_cancel, .push = http_push,     \
+        .close = http_close, .describe = http_describe,                                            \
+    }
 
-/* http(session, options, headers, method, url, body, timeout, hooks, no_follow, number, resend):
- * waits for the response and returns {status, body, head, redirect_url, url}. The body of a
- * redirect is read only with `no_follow`. `options` is from http_options() and `headers` from
- * http_headers(). `body` (a string or an upload) and `timeout` (seconds, for this attempt including
- * its time in the queue) may be nil. `hooks` is a table or nil; its method `signal` is called for
- * each signal among its `wanted`, and `ended` at the end. `number` is that of the request, from
- * http_number() or from the head of its first response, and `resend` how many attempts of it came
- * before; both may be nil. Raises HttpError. */
-static int l_http(lua_State *L)
+/* Runs an attempt with checked arguments, and waits for its end. `hooks` is the index of its hooks,
+ * or 0. */
+static int run(lua_State *L, const struct spt_http_args *args, const struct spt_op_type *type,
+               int hooks, bool no_follow)
 {
-    struct spt_env *env = spt_env(L);
-    struct spt_sched *s = env->sched;
-    struct spt_http_args args;
-    spt_http_args_check(L, env, &args);
-    bool hooked = !lua_isnoneornil(L, SPT_HTTP_ARG_HOOKS),
-         no_follow = lua_toboolean(L, SPT_HTTP_ARG_NO_FOLLOW);
+    struct spt_sched *s = spt_env(L)->sched;
     unsigned wanted = 0;
-    struct http_op *http = (struct http_op *)spt_op_new(L, s, &http_type);
-    if (hooked)
-        wanted = spt_http_hooks_set(L, SPT_HTTP_ARG_HOOKS, http);
+    struct http_op *http = (struct http_op *)spt_op_new(L, s, &type->type);
+    if (hooks)
+        wanted = spt_http_hooks_set(L, hooks, http);
     if (spt_op_check_cancelled(s))
         return spt_op_await_cancelled(L, &http->op);
     spt_http_call_check_limit(L, s);
-    struct spt_http_call *call = spt_http_call_new(spt_http_pool(L), &args, http);
+    struct spt_http_call *call = spt_http_call_new(spt_http_pool(L), args, http);
     if (!call)
-        return spt_http_failure_raise_memory(L, args.method, args.url);
+        return spt_http_failure_raise_memory(L, args->method, args->url);
     http->call = call;
-    http->handle = args.handle;
+    http->handle = args->handle;
     http->op.ref = call->ref;
-    if (hooked)
+    if (hooks)
         spt_http_call_hook(call, http, wanted);
     call->request.manner.follows_redirects = !no_follow;
     call->request.events = &events;
     spt_http_call_set_place(L, call);
     return spt_op_wait(L, &http->op, false);
 }
+
+static struct spt_http_refs *refs_of(lua_State *L)
+{
+    return spt_http_pool_refs(spt_http_pool(L));
+}
+
+/* --- any attempt --- */
+
+static int http_then(lua_State *L, int n)
+{
+    spt_http_result_make(L, refs_of(L), n, SPT_HTTP_ARG_URL);
+    return 1;
+}
+
+static const struct spt_op_type http_type = {HTTP_TYPE, http_then};
+
+/* http(session, options, headers, method, url, body, timeout, hooks, no_follow, number, resend):
+ * waits for the response and returns it, with body, head, status, url and, of a redirect,
+ * redirect_url. The body of a redirect is read only with `no_follow`. `options` is from
+ * http_options() and `headers` from http_headers(). `body` (a string or an upload) and `timeout`
+ * (seconds, for this attempt including its time in the queue) may be nil. `hooks` is a table or
+ * nil; its method `signal` is called for each signal among its `wanted`, and `ended` at the end.
+ * `number` is that of the request, from http_number() or from the head of its first response, and
+ * `resend` how many attempts of it came before; both may be nil. Raises HttpError. */
+static int l_http(lua_State *L)
+{
+    struct spt_http_args args;
+    spt_http_args_check(L, spt_env(L), &args);
+    int hooks = lua_isnoneornil(L, SPT_HTTP_ARG_HOOKS) ? 0 : SPT_HTTP_ARG_HOOKS;
+    return run(L, &args, &http_type, hooks, lua_toboolean(L, SPT_HTTP_ARG_NO_FOLLOW));
+}
+
+/* --- verbs --- */
+
+enum { VERB_SESSION = 1, VERB_URL, VERB_HANDLE }; /* arguments, and what is pushed behind them */
+enum { VERB_METHOD = 3, VERB_OTHER };             /* upvalues */
+
+/* Pushes the handle of a session. Returns NULL, with another value on the stack, if it has none. */
+static const struct spt_session_handle *push_handle(lua_State *L, const struct spt_http_refs *refs)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, refs->handle);
+    lua_rawget(L, VERB_SESSION);
+    return spt_http_refs_has_meta(L, -1, refs->session_handle_meta) ? lua_touserdata(L, -1) : NULL;
+}
+
+/* Returns true if the arguments are those of a plain request, which needs nothing of Lua: an open
+ * session with options that allow it, a URL, no options, and no hooks of the host. Then pushes the
+ * session's handle to VERB_HANDLE, which keeps alive what is sent. Otherwise leaves the stack as it
+ * is, but for a last nil. */
+static bool read_plain(lua_State *L, const struct spt_http_refs *refs, struct spt_http_args *args)
+{
+    size_t url_len;
+    if (refs->hooked || lua_gettop(L) > VERB_HANDLE || !lua_isnoneornil(L, VERB_HANDLE) ||
+        lua_type(L, VERB_URL) != LUA_TSTRING || lua_type(L, VERB_SESSION) != LUA_TTABLE ||
+        !spt_http_refs_has_meta(L, VERB_SESSION, refs->session_meta))
+        return false;
+    lua_settop(L, VERB_URL);
+    const struct spt_session_handle *handle = push_handle(L, refs);
+    args->url = lua_tolstring(L, VERB_URL, &url_len);
+    if (!handle || !handle->session || !handle->plain.allowed || strlen(args->url) != url_len) {
+        lua_settop(L, VERB_URL);
+        return false;
+    }
+    args->handle = handle;
+    args->options = handle->plain.options;
+    args->headers = handle->plain.headers->headers;
+    return true;
+}
+
+/* Returns what the other function of a verb has returned. */
+static int other_done(lua_State *L, int status, lua_KContext ctx)
+{
+    return lua_gettop(L);
+}
+
+static int follow_done(lua_State *L, int status, lua_KContext ctx)
+{
+    return 1;
+}
+
+/* Returns the response of a plain request, or that to which its redirects lead. */
+static int verb_then(lua_State *L, int n)
+{
+    const struct spt_http_refs *refs = refs_of(L);
+    const int first = lua_gettop(L) - n + 1;
+    spt_http_result_make(L, refs, n, VERB_URL);
+    if (n <= SPT_RESULT_REDIRECT)
+        return 1;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, refs->follow);
+    lua_pushvalue(L, VERB_SESSION);
+    lua_pushvalue(L, first + SPT_RESULT_METHOD);
+    lua_pushvalue(L, VERB_URL);
+    lua_pushvalue(L, first + SPT_RESULT_DEADLINE);
+    lua_pushvalue(L, -6); // stack: response, follow, session, method, url, deadline, response
+    lua_callk(L, 5, 1, 0, follow_done);
+    return 1;
+}
+
+static const struct spt_op_type verb_type = {HTTP_TYPE, verb_then};
+
+/* verb(session, url, options): performs a request and waits for the whole response. A plain one is
+ * made here; any other, and any mistake, is left to the other function. */
+static int l_verb(lua_State *L)
+{
+    struct spt_http_args args = {.method = NULL};
+    const struct spt_http_refs *refs = refs_of(L);
+    if (read_plain(L, refs, &args)) {
+        args.method = lua_tostring(L, lua_upvalueindex(VERB_METHOD));
+        if (args.handle->plain.total_ns != SPT_NEVER)
+            args.deadline_ns =
+                spt_timer_instant(spt_sched_clock(spt_env(L)->sched), args.handle->plain.total_ns);
+        return run(L, &args, &verb_type, 0, false);
+    }
+    lua_pushvalue(L, lua_upvalueindex(VERB_OTHER));
+    lua_insert(L, 1);
+    lua_callk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, other_done);
+    return other_done(L, LUA_OK, 0);
+}
+
+/* http_verb(method, other): returns the function of sessions for a method. `other` takes the same
+ * arguments. */
+static int l_http_verb(lua_State *L)
+{
+    (void)spt_check_string(L, 1, NULL);
+    spt_check_callable(L, 2);
+    lua_settop(L, 2);
+    lua_pushlightuserdata(L, spt_env(L));
+    lua_pushlightuserdata(L, spt_http_pool(L));
+    lua_rotate(L, 1, 2);
+    lua_pushcclosure(L, l_verb, 4);
+    return 1;
+}
+
+/* http_sessions(session_meta, response_meta, follow): takes what verbs need. `follow(session,
+ * method, url, deadline, response)` follows the redirects of a plain request. */
+static int l_http_sessions(lua_State *L)
+{
+    spt_http_refs_take(L, refs_of(L));
+    return 0;
+}
+
+/* http_hooked(hooked): says whether the host has hooks for the requests of all sessions. */
+static int l_http_hooked(lua_State *L)
+{
+    refs_of(L)->hooked = lua_toboolean(L, 1);
+    return 0;
+}
+
+/* http_is_plain(session, url, options): returns true if the verbs of a session make this request
+ * without Lua. */
+static int l_http_is_plain(lua_State *L)
+{
+    struct spt_http_args args = {.method = NULL};
+    lua_pushboolean(L, read_plain(L, refs_of(L), &args));
+    return 1;
+}
+
+/* --- numbers and names --- */
 
 /* http_number(): returns a number for a request that may take several attempts. */
 static int l_http_number(lua_State *L)
@@ -165,6 +308,10 @@ static int l_trace_bodies(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {{"http", l_http},
+                                     {"http_verb", l_http_verb},
+                                     {"http_sessions", l_http_sessions},
+                                     {"http_hooked", l_http_hooked},
+                                     {"http_is_plain", l_http_is_plain},
                                      {"http_number", l_http_number},
                                      {"http_signals", l_http_signals},
                                      {"trace_bodies", l_trace_bodies},
@@ -186,4 +333,5 @@ void spt_open_http(lua_State *L, struct spt_env *env)
     spt_open_http_text(L, env);
     spt_open_http_upload(L, env);
     spt_open_http_stream(L, env, pool);
+    spt_http_refs_init(L, spt_http_pool_refs(pool));
 }

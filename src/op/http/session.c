@@ -7,13 +7,19 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "core/timer.h"
 #include "http/driver.h"
 #include "http/permit.h"
 #include "http/session.h"
 #include "op/env.h"
 #include "op/fields.h"
+#include "op/http/headers.h"
 #include "op/http/openers.h"
+#include "op/http/options.h"
 #include "septet/septet.h"
+
+/* User values of a session: what its plain requests send. */
+enum { UV_OPTIONS = 1, UV_HEADERS, UV_KEPT = UV_HEADERS };
 
 static void close_session(struct spt_session_handle *handle)
 {
@@ -68,7 +74,7 @@ static int l_session(lua_State *L)
     config.allow = spt_fields_strings(L, lua_gettop(L), &config.n_allow);
     lua_getfield(L, 1, "deny");
     config.deny = spt_fields_strings(L, lua_gettop(L), &config.n_deny);
-    struct spt_session_handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
+    struct spt_session_handle *handle = lua_newuserdatauv(L, sizeof *handle, UV_KEPT);
     *handle = (struct spt_session_handle){.resource.release = on_host_end};
     spt_link_init(&handle->resource.link);
     luaL_setmetatable(L, SPT_SESSION_META);
@@ -110,6 +116,23 @@ static int l_session_stats(lua_State *L)
     return 1;
 }
 
+/* session:set_plain(options, headers, total): has requests without options send these, and end
+ * after `total` seconds, or nil. Their verbs then do without Lua: request.c. */
+static int l_session_set_plain(lua_State *L)
+{
+    struct spt_session_handle *handle = spt_check_udata(L, 1, SPT_SESSION_META, "session");
+    handle->plain = (struct spt_session_plain){
+        .allowed = true,
+        .options = spt_check_udata(L, 2, SPT_OPTIONS_META, "options"),
+        .headers = spt_check_udata(L, 3, SPT_HEADERS_META, "headers"),
+        .total_ns = spt_check_opt_seconds(L, 4, SPT_NEVER),
+    };
+    lua_settop(L, 3);
+    lua_setiuservalue(L, 1, UV_HEADERS);
+    lua_setiuservalue(L, 1, UV_OPTIONS);
+    return 0;
+}
+
 /* session:close(): closes the session. Requests in flight fail with the code "closed", and
  * connections are closed. */
 static int l_session_close(lua_State *L)
@@ -119,11 +142,9 @@ static int l_session_close(lua_State *L)
     return 0;
 }
 
-static const luaL_Reg methods[] = {{"close", l_session_close},
-                                   {"stats", l_session_stats},
-                                   {"__gc", l_session_close},
-                                   {"__close", l_session_close},
-                                   {NULL, NULL}};
+static const luaL_Reg methods[] = {{"close", l_session_close},         {"stats", l_session_stats},
+                                   {"set_plain", l_session_set_plain}, {"__gc", l_session_close},
+                                   {"__close", l_session_close},       {NULL, NULL}};
 static const luaL_Reg functions[] = {{"http_session", l_session}, {NULL, NULL}};
 
 void spt_open_http_session(lua_State *L, struct spt_env *env)

@@ -16,6 +16,7 @@
 #include "op/http/call.h"
 #include "op/http/failure.h"
 #include "op/http/header_block.h"
+#include "op/http/refs.h"
 #include "op/http/openers.h"
 #include "op/http/options.h"
 #include "op/http/stream_read.h"
@@ -275,7 +276,8 @@ static int l_head(lua_State *L)
     struct spt_http_stream *stream = spt_check_self(L, "stream");
     if (!stream->call)
         return 0;
-    spt_header_block_push(L, &stream->call->request, stream->call->number.request);
+    spt_header_block_push(L, &stream->call->request, stream->call->number.request,
+                          spt_http_pool_refs(stream->call->pool)->head_meta);
     return 1;
 }
 
