@@ -20,9 +20,9 @@ enum spt_op_state {
     SPT_OP_CLOSED,
 };
 
-/* A type of ours with results that need more work. `then` is called with the `n` results on top of the
- * stack, after the operation was closed, as the end of the function that awaited it: it may wait,
- * and returns the number of its own results. The arguments of the call lie at 1, 2, ... */
+/* A type of ours with results that need more work. `then` is called with the `n` results on top of
+ * the stack, after the operation was closed, as the end of the function that awaited it: it may
+ * wait, and returns the number of its own results. The arguments of the call lie at 1, 2, ... */
 struct spt_op_type {
     septet_op_type type; /* with SPT_OP_ABI_THEN */
     int (*then)(lua_State *L, int n);

@@ -316,7 +316,12 @@ uint32_t spt_trace_intern(struct spt_trace *tr, const char *s)
 uint32_t spt_trace_intern_name(struct spt_trace *tr, const char *s)
 {
     char name[SPT_TRACE_NAME + 1];
-    return s && snprintf(name, sizeof name, "%s", s) >= 0 ? spt_trace_intern(tr, name) : 0;
+    size_t len = s ? strnlen(s, sizeof name) : 0;
+    if (len < sizeof name)
+        return spt_trace_intern(tr, s);
+    memcpy(name, s, len - 1);
+    name[len - 1] = '\0';
+    return spt_trace_intern(tr, name);
 }
 
 void spt_trace_pin(struct spt_trace *tr, uint64_t place)

@@ -90,17 +90,23 @@ static void replace_cr(char *text, size_t len)
         *text = ' ';
 }
 
-/* Appends `between`, which separates the line from those before, and then the line. */
-static int append_line(struct spt_buf *buf, const char *between, const char *line, size_t len)
+/* Appends `between`, which separates the line from those before, and then the line. Inline, as the
+ * length of `between` is constant: most lines of most heads pass here. */
+static inline int append_line(struct spt_buf *buf, const char *between, const char *line,
+                              size_t len)
 {
+    const size_t n = strlen(between);
     int rc = buf->data ? SEPTET_OK : spt_buf_reserve(buf, buf->max < 512 ? buf->max : 512);
     if (rc == SEPTET_OK)
-        rc = spt_buf_append(buf, between, strlen(between));
-    if (rc == SEPTET_OK)
-        rc = spt_buf_append(buf, line, len);
-    if (rc == SEPTET_OK)
-        replace_cr(buf->data + buf->len - len, len);
-    return rc;
+        rc = spt_buf_reserve(buf, n + len);
+    if (rc != SEPTET_OK)
+        return rc;
+    char *to = buf->data + buf->len;
+    memcpy(to, between, n);
+    memcpy(to + n, line, len);
+    replace_cr(to + n, len);
+    buf->len += n + len;
+    return SEPTET_OK;
 }
 
 static int fault(struct spt_head *head, const char *word)
@@ -181,7 +187,6 @@ static void read_transfer(struct spt_head *head, const char *p, const char *end)
 static int read_framing(struct spt_head *head, const char *line, size_t len)
 {
     const char *value = value_of(line, len, "content-length");
-    head->framing = SPT_FRAMING_NONE;
     if (value) {
         head->framing = SPT_FRAMING_LENGTH;
         return read_length(head, value, line + len);
@@ -193,6 +198,14 @@ static int read_framing(struct spt_head *head, const char *line, size_t len)
     }
     head->encoded |= value_of(line, len, "content-encoding") != NULL;
     return SEPTET_OK;
+}
+
+/* Returns true if the line may be a header by which the body is read: "content-..." or
+ * "transfer-...". */
+static bool may_frame(const char *line)
+{
+    char letter = (char)(*line | 0x20);
+    return letter == 'c' || letter == 't';
 }
 
 /* Returns true if blanks separate the colon from the name of a header by which the body is read.
@@ -278,10 +291,12 @@ int spt_head_line(struct spt_head *head, struct spt_buf *buf, const char *line, 
         return end_of_head(head);
     if (!head->request && is_blank_char(line[0]))
         return fold(head, buf, line, len);
-    if (head->request ? !is_strict_field(line, len) : is_spaced(line, len))
+    bool frames = may_frame(line);
+    if (head->request ? !is_strict_field(line, len) : frames && is_spaced(line, len))
         return fault(head, "header");
     head->fields++;
-    int rc = read_framing(head, line, len);
+    head->framing = SPT_FRAMING_NONE;
+    int rc = frames ? read_framing(head, line, len) : SEPTET_OK;
     return rc == SEPTET_OK ? append_line(buf, "\r\n", line, len) : rc;
 }
 
