@@ -13,6 +13,8 @@
 #include "http/classify.h"
 #include "http/connection_options.h"
 #include "http/easy.h"
+#include "http/multi.h"
+#include "http/place.h"
 #include "http/resend.h"
 #include "http/request.h"
 #include "http/session.h"
@@ -61,6 +63,7 @@ static void detach(struct spt_request *r, bool discard_handle)
             spt_easy_release(r, discard_handle);
             spt_queues_fd_released(&driver->queues);
         }
+        spt_place_leave(&r->state.use);
         spt_limiter_finish(&session->limiter, r->state.limiter_queue);
     }
     spt_timeouts_stop(r, driver);
@@ -118,7 +121,7 @@ static void fail_memory(struct spt_request *r)
 /* Starts the next exchange. It does not matter if the body of the last response was cut short. */
 static void next_exchange(struct spt_request *r)
 {
-    spt_session_remove(r);
+    spt_multi_remove(r);
     int rc = spt_exchange_next(&r->state.easy->exchange, r);
     if (rc == SEPTET_OK)
         rc = spt_easy_next_exchange(r->state.easy);
@@ -128,7 +131,7 @@ static void next_exchange(struct spt_request *r)
         return;
     }
     spt_timeouts_enter(r, r->state.phase, spt_loop_now(r->state.session->driver->loop));
-    if (rc != SEPTET_OK || spt_session_add(r) != CURLM_OK)
+    if (rc != SEPTET_OK || spt_multi_add(r) != CURLM_OK)
         fail_memory(r);
 }
 
@@ -142,7 +145,7 @@ static void on_timeout(struct spt_request *r, const char *reason)
     if (!unread)
         spt_classify_timeout(r, reason);
     if (r->state.easy)
-        spt_session_remove(r);
+        spt_multi_remove(r);
     finish(r, false);
 }
 
@@ -153,8 +156,7 @@ static bool is_starved(const struct spt_request *r, CURLcode code)
     int error = r->state.easy->abort.os_errno;
     return code == CURLE_COULDNT_CONNECT && (error == EMFILE || error == ENFILE) &&
            !r->state.easy->abort.denial.reason &&
-           (r->state.session->driver->running > 1 ||
-            spt_pollers_idle(&r->state.session->driver->pollers, r->state.session));
+           (r->state.session->driver->running > 1 || spt_session_has_idle(r->state.session));
 }
 
 /* Takes the request out of the multi until a descriptor is released or its timeout expires. A
@@ -162,7 +164,7 @@ static bool is_starved(const struct spt_request *r, CURLcode code)
 static void wait_for_descriptor(struct spt_request *r)
 {
     struct spt_link *list = &r->state.session->driver->queues.fd_waiters;
-    spt_session_remove(r);
+    spt_multi_remove(r);
     spt_easy_release(r, false);
     spt_session_conserve_all(r->state.session->driver, true);
     if (r->state.phase == SPT_PHASE_CONNECTING) {
@@ -184,20 +186,20 @@ void spt_attempt_complete(struct spt_request *r, CURLcode code)
         return;
     }
     bool discard_handle = code != CURLE_OK; /* it may lack what libcurl found no memory for */
-    r->state.easy->completed = code == CURLE_OK;
+    r->state.easy->set.completed = code == CURLE_OK;
     bool stale = spt_resend_is_stale(r->state.easy, code), unread = r->response->body.unread;
     if (stale && r->upload && !spt_upload_rewind(r->upload))
         stale = false;
     if (!stale && !unread)
         spt_classify_result(r, code);
-    spt_session_remove(r);
+    spt_multi_remove(r);
     if (!stale) {
         finish(r, discard_handle);
         return;
     }
     spt_easy_restart(r->state.easy);
     spt_timeouts_enter(r, SPT_PHASE_RESOLVING, spt_loop_now(r->state.session->driver->loop));
-    if (spt_session_add(r) != CURLM_OK)
+    if (spt_multi_add(r) != CURLM_OK)
         fail_memory(r);
 }
 
@@ -217,7 +219,7 @@ int spt_attempt_start(struct spt_session *session, struct spt_request *r)
     struct spt_driver *driver = session->driver;
     const struct spt_url_origin *origin;
     assert(!r->state.session && !r->response && !r->state.easy);
-    if (!session->multi)
+    if (session->closed)
         return SEPTET_ECLOSED;
     int rc = spt_request_check(r, &driver->urls, session->policy, &driver->permit, &origin);
     if (rc != SEPTET_OK)
@@ -256,11 +258,12 @@ static bool look_up(struct spt_request *r)
 {
     struct spt_session *session = r->state.session;
     const char *name = spt_request_authority(r);
-    bool ours = spt_dns_map_is_ours(&session->dns_map, name, r->connection, session->share.resolve);
+    struct spt_dns_map *map = &r->state.use.place->multi->dns_map;
+    bool ours = spt_dns_map_is_ours(map, name, r->connection, session->share.resolve);
     bool done = true;
     if (ours) {
         r->response->lookup.on_done = on_looked_up;
-        done = spt_dns_map_look_up(&session->dns_map, &r->response->lookup, name);
+        done = spt_dns_map_look_up(map, &r->response->lookup, name);
     }
     if (r->state.watched)
         spt_signal_lookup(r);
@@ -273,6 +276,7 @@ void spt_attempt_admit(struct spt_request *r, uint64_t now_ns)
 {
     struct spt_session *session = r->state.session;
     spt_list_push(&session->requests.in_flight, &r->state.link);
+    spt_session_place(r);
     struct spt_response *t = spt_response_take(&session->driver->responses, r);
     if (!t) {
         fail_memory(r);
@@ -299,7 +303,7 @@ void spt_attempt_send(struct spt_request *r)
                  r->response->lookup.text);
         fail(r, "dns", r->response->lookup.failure, text);
         finish(r, false);
-    } else if (spt_easy_acquire(r) != SEPTET_OK || spt_session_add(r) != CURLM_OK) {
+    } else if (spt_easy_acquire(r) != SEPTET_OK || spt_multi_add(r) != CURLM_OK) {
         fail_memory(r);
     }
 }
@@ -333,11 +337,11 @@ static void unpause(struct spt_request *r, bool next_turn)
     if (spt_body_unpause(r, next_turn, &still)) {
         driver->call.at_ns = spt_loop_now(driver->loop);
         spt_timeouts_enter(r, r->state.phase, driver->call.at_ns);
-        rc = spt_session_pause(r->state.easy, still);
+        rc = spt_multi_pause(r->state.easy, still);
     }
     /* without a connection, nothing was paused */
     if (rc == CURLE_OK || rc == CURLE_BAD_FUNCTION_ARGUMENT)
-        spt_session_schedule(r->state.session);
+        spt_multi_schedule(r->state.use.place->multi);
     else
         spt_attempt_complete(r, rc);
 }
@@ -360,7 +364,7 @@ void spt_attempt_abort(struct spt_request *r, const char *code, const char *text
         return;
     fail(r, code, NULL, text);
     if (r->state.easy)
-        spt_session_remove(r);
+        spt_multi_remove(r);
     finish(r, false);
 }
 
@@ -374,7 +378,7 @@ void spt_attempt_cancel(struct spt_request *r)
     r->state.session->stats.cancelled++;
     r->failure.phase = spt_timeouts_last_phase(r);
     if (r->state.easy)
-        spt_session_remove(r);
+        spt_multi_remove(r);
     note_outcome(r);
     detach(r, false);
 }

@@ -12,6 +12,7 @@
 
 #include "http/body.h"
 #include "http/connection_options.h"
+#include "http/place.h"
 #include "http/quirks.h"
 #include "http/resend.h"
 #include "http/request.h"
@@ -64,7 +65,7 @@ curl_socket_t spt_connect_on_open_socket(void *ud, curlsocktype purpose,
         easy->abort.os_errno = errno;
         return CURL_SOCKET_BAD;
     }
-    struct spt_poller *s = spt_pollers_open(&easy->driver->pollers, fd, r->state.session);
+    struct spt_poller *s = spt_pollers_open(&easy->driver->pollers, fd, r->state.use.place->multi);
     if (!s) {
         easy->abort.os_errno = ENOMEM;
         close(fd);
@@ -76,7 +77,7 @@ curl_socket_t spt_connect_on_open_socket(void *ud, curlsocktype purpose,
     if (!at->open_ns) {
         at->open_ns = spt_loop_now(easy->driver->loop);
         spt_timeouts_enter(r, SPT_PHASE_CONNECTING, at->open_ns);
-        spt_dns_map_commit(&r->state.session->dns_map, &easy->resolve_entry);
+        spt_dns_map_commit(&r->state.use.place->multi->dns_map, &easy->set.resolve_entry);
     }
     return fd;
 }
@@ -111,6 +112,8 @@ static void on_connected(struct spt_easy *easy, int local_port)
         struct spt_poller *s = SPT_OF(easy->connection.connecting.next, struct spt_poller, attempt);
         if (only || local_port_of(s->fd) == local_port) {
             spt_pollers_connected(s);
+            s->mark = easy->request->state.use.place;
+            spt_place_opened(s->mark);
             easy->connection.fd = s->fd;
             s->shared = easy->request->connection && easy->request->connection->http2;
         } else {
@@ -178,7 +181,7 @@ static void begin_exchange(struct spt_easy *easy, uint64_t now_ns)
     easy->head.status = easy->head.version = 0;
     easy->request->response->head.len = easy->request->response->trailers.len = 0;
     if (easy->sent.engaged) /* libcurl sent the exchange again, and counts how often */
-        easy->unchanged = false;
+        easy->set.unchanged = false;
     easy->ready = easy->sent.engaged = true;
     easy->sent.on_stream = easy->sent.unseen = false;
     if (spt_resend_is_guarded(easy->request))
@@ -210,7 +213,7 @@ static bool is_reused(const struct spt_easy *easy)
 /* Notes the number of the connection, which `is_new` says whether this exchange opened. */
 static void note_number(struct spt_easy *easy, bool is_new, struct spt_connection_ends ends)
 {
-    struct spt_connection_table *numbers = &easy->request->state.session->connections.numbers;
+    struct spt_connection_table *numbers = &easy->request->state.session->connections;
     const struct spt_pollers *pollers = &easy->driver->pollers;
     const struct spt_poller *s = is_new ? spt_pollers_find(pollers, easy->connection.fd) : NULL;
     if (is_new)
@@ -226,9 +229,10 @@ int spt_connect_on_ready(void *ud, char *peer, char *local, int peer_port, int l
     uint64_t now_ns = spt_loop_now(easy->driver->loop);
     if (spt_resend_is_refused(easy))
         return CURL_PREREQFUNC_ABORT;
-    spt_dns_map_commit(&r->state.session->dns_map, &easy->resolve_entry);
+    spt_dns_map_commit(&r->state.use.place->multi->dns_map, &easy->set.resolve_entry);
     bool is_new = !spt_list_is_empty(&easy->connection.connecting);
     on_connected(easy, local_port);
+    spt_place_settle(&r->state.use);
     note_number(easy, is_new, spt_connection_ends_of(peer, peer_port, local_port));
     if (!r->connection || !r->connection->unix_socket)
         note_peer(r->response, peer, peer_port);

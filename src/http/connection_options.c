@@ -71,7 +71,7 @@ static CURLcode put_tls_on(const struct spt_connection_options *p, CURL *curl)
     return rc;
 }
 
-/* Sets the proxy; NULL selects the environment's, with the hosts that it exempts. Such a host is not
+/* Sets the proxy; NULL selects the environment's, with the hosts that it exempts. These are not
  * exempt from a proxy that was named. */
 static CURLcode put_proxy_on(const struct spt_connection_options *p, CURL *curl)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Hashes the names of a session into slots, which mirror the entries of its multi. */
+/* Hashes names into slots, which mirror the entries of a multi. */
 #include "http/dns_map.h"
 
 #include <arpa/inet.h>
@@ -16,7 +16,7 @@
 
 #define CACHE_S 60L /* libcurl's default for what it looks up itself */
 
-/* --- sessions --- */
+/* --- multis --- */
 
 int spt_dns_map_init(struct spt_dns_map *map, struct spt_resolvers *resolvers, const char *servers)
 {
@@ -26,6 +26,14 @@ int spt_dns_map_init(struct spt_dns_map *map, struct spt_resolvers *resolvers, c
     map->slots = calloc(SPT_DNS_MAP_SLOTS, sizeof *map->slots);
     map->resolver = map->slots ? spt_resolvers_get(resolvers, servers) : NULL;
     return map->resolver ? SEPTET_OK : SEPTET_ENOMEM;
+}
+
+int spt_dns_map_init_like(struct spt_dns_map *map, const struct spt_dns_map *other)
+{
+    *map = (struct spt_dns_map){.resolver = other->resolver};
+    if (other->slots)
+        map->slots = calloc(SPT_DNS_MAP_SLOTS, sizeof *map->slots);
+    return map->slots || !other->slots ? SEPTET_OK : SEPTET_ENOMEM;
 }
 
 void spt_dns_map_release(struct spt_dns_map *map)

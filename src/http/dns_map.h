@@ -15,7 +15,7 @@ struct spt_resolvers;
 
 #define SPT_DNS_MAP_SLOTS 256
 
-/* The entries that a session's multi has, by a hash of "host:port". */
+/* The entries that a multi has, by a hash of "host:port". */
 struct spt_dns_map {
     struct spt_resolver *resolver; /* borrowed; NULL if libcurl looks up hosts itself */
     struct spt_dns_slot {
@@ -32,10 +32,14 @@ struct spt_resolve_entry {
     unsigned generation;
 };
 
-/* Initialises the map of a session. `servers` is a list of DNS servers as in resolver.h, NULL for
+/* Initialises the map of a multi. `servers` is a list of DNS servers as in resolver.h, NULL for
  * those of resolv.conf, or "system" if libcurl is to look up hosts itself. Returns SEPTET_OK or
  * SEPTET_ENOMEM. The caller releases it in either case. */
 int spt_dns_map_init(struct spt_dns_map *map, struct spt_resolvers *resolvers, const char *servers);
+
+/* Initialises the map of a further multi, which looks up hosts like `other`. */
+int spt_dns_map_init_like(struct spt_dns_map *map, const struct spt_dns_map *other);
+
 void spt_dns_map_release(struct spt_dns_map *map);
 
 /* Returns true if the host of `name`, "host:port", is to be looked up for a request with these

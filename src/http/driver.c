@@ -8,6 +8,7 @@
 
 #include "http/attempt.h"
 #include "http/easy.h"
+#include "http/multi.h"
 #include "http/request.h"
 #include "http/session.h"
 #include "http/signal.h"
@@ -47,14 +48,14 @@ static void admit(struct spt_session *session)
         spt_signal_queued(session);
 }
 
-static void complete(struct spt_session *session)
+static void complete(struct spt_multi *multi)
 {
     struct spt_easy *easy;
     CURLcode code;
-    while ((easy = spt_session_next_result(session, &code))) {
+    while ((easy = spt_multi_next_result(multi, &code))) {
         spt_attempt_complete(easy->request, code);
-        if (spt_turn_budget_is_late(budget_of(session->driver))) {
-            spt_session_schedule(session);
+        if (spt_turn_budget_is_late(budget_of(multi->session->driver))) {
+            spt_multi_schedule(multi);
             return;
         }
     }
@@ -62,10 +63,16 @@ static void complete(struct spt_session *session)
 
 static void run_session(struct spt_session *session)
 {
+    struct spt_link batch, *link;
     admit(session);
-    spt_session_run(session);
-    complete(session);
-    spt_session_arm(session);
+    spt_link_init(&batch);
+    spt_list_splice(&batch, &session->multis.pending);
+    while ((link = spt_list_pop(&batch))) {
+        struct spt_multi *multi = SPT_OF(link, struct spt_multi, pending);
+        spt_multi_run(multi);
+        complete(multi);
+        spt_multi_arm(multi);
+    }
 }
 
 /* Unstalls handles: pausing and resuming makes libcurl check the transfer at once. No data has
@@ -77,8 +84,8 @@ static void run_connect_stalls(struct spt_driver *driver)
         struct spt_easy *easy = SPT_OF(link, struct spt_easy, connection.stall_link);
         if (easy->ready)
             continue;
-        spt_session_pause(easy, CURLPAUSE_RECV);
-        spt_session_pause(easy, CURLPAUSE_CONT);
+        spt_multi_pause(easy, CURLPAUSE_RECV);
+        spt_multi_pause(easy, CURLPAUSE_CONT);
     }
 }
 
@@ -101,7 +108,7 @@ static void retry_fd_waiters(struct spt_driver *driver)
            (link = spt_list_pop(&queues->fd_waiters))) {
         queues->fds_released -= queues->fds_released > 0;
         struct spt_request *r = SPT_OF(link, struct spt_response, links.fd_wait)->request;
-        spt_session_evict_idle(r->state.session);
+        spt_session_evict_idle(r);
         spt_attempt_send(r);
     }
     if (!spt_list_is_empty(&queues->fd_waiters))
@@ -205,11 +212,11 @@ static void end_closed(struct spt_request *r)
 
 void spt_driver_close_session(struct spt_session *session)
 {
-    if (!session->multi)
+    if (session->closed)
         return;
     assert(!session->driver->call.inside);
     end_requests(session, end_closed);
-    spt_session_close_multi(session);
+    spt_session_close_multis(session);
 }
 
 void spt_driver_free_session(struct spt_session *session)
@@ -227,7 +234,7 @@ int spt_driver_new(struct spt_driver **out, struct spt_loop *loop, struct spt_ti
         return SEPTET_ENOMEM;
     driver->loop = loop;
     driver->timers = timers;
-    spt_session_init_pollers(driver);
+    spt_multi_init_pollers(driver);
     spt_queues_init(&driver->queues, loop);
     spt_resolvers_init(&driver->resolvers, loop, timers);
     spt_link_init(&driver->sessions);

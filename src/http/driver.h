@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* HTTP on libcurl's multi-socket interface. A host has one driver, a session has one multi. It
+/* HTTP on libcurl's multi-socket interface. A host has one driver, a session has its own multis. It
  * knows no Lua and no tasks. A request is a struct of the caller's. Its completion is reported by a
  * callback, in spt_driver_pass() and never from a poll callback or inside a call into libcurl.
  *
  *     request ── start ──▶ queued ── pass ──▶ looked up ──▶ in the multi ── message ──▶ on_done
  *                             └────────────── cancel, at any point, at once ──────────▶ nothing
  *
- * Its parts: session.h (multis and limits), attempt.h (the life of an attempt), limiter.h (the
- * queue and admission), dns_map.h (lookups), easy.h (handles), connect.h, receive.h and body.h
- * (libcurl's callbacks), timeouts.h (phases), queues.h (what the next pass has to do). */
+ * Its parts: session.h (limits, and the multi of a request), multi.h and place.h, attempt.h (the
+ * life of an attempt), limiter.h (the queue and admission), dns_map.h (lookups), easy.h (handles),
+ * connect.h, receive.h and body.h (libcurl's callbacks), timeouts.h (phases), queues.h (what the
+ * next pass has to do). */
 #ifndef SPT_HTTP_DRIVER_H
 #define SPT_HTTP_DRIVER_H
 

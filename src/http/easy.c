@@ -77,7 +77,7 @@ static CURLcode set_constant_options(struct spt_easy *easy)
     curl_easy_setopt(c, CURLOPT_WRITEDATA, easy);
     curl_easy_setopt(c, CURLOPT_DEBUGFUNCTION, spt_receive_on_debug);
     curl_easy_setopt(c, CURLOPT_DEBUGDATA, easy);
-    easy->connect_ms = 0;
+    easy->set.connect_ms = 0;
     if (proxy == CURLE_OK)
         proxy = no_proxy;
     return proxy != CURLE_OK ? proxy : encodings;
@@ -171,8 +171,8 @@ static CURLcode set_addresses(struct spt_easy *easy, const struct spt_request *r
     struct spt_session *session = r->state.session;
     const struct spt_lookup *lookup = &r->response->lookup;
     const char *name = lookup->answer ? spt_request_authority(r) : NULL;
-    return spt_dns_map_apply(&session->dns_map, &easy->resolve_entry, lookup, name,
-                             session->share.resolve, easy->curl);
+    return spt_dns_map_apply(&r->state.use.place->multi->dns_map, &easy->set.resolve_entry, lookup,
+                             name, session->share.resolve, easy->curl);
 }
 
 /* Has the exchanges use new connections, which are closed behind them, and no earlier TLS session.
@@ -188,9 +188,9 @@ static void set_fresh(CURL *c)
 static void set_connect_timeout(struct spt_easy *easy, const struct spt_request *r)
 {
     long ms = r->timeouts->connect_ns ? whole_ms(r->timeouts->connect_ns) : 0;
-    if (ms != easy->connect_ms)
+    if (ms != easy->set.connect_ms)
         curl_easy_setopt(easy->curl, CURLOPT_CONNECTTIMEOUT_MS, ms);
-    easy->connect_ms = ms;
+    easy->set.connect_ms = ms;
 }
 
 /* Returns true if the request sets no option that another request of its kind does not set again:
@@ -278,7 +278,7 @@ static void reset_attempt_state(struct spt_easy *easy)
     easy->error[0] = '\0';
     easy->abort = (struct spt_abort){0};
     easy->sent = (struct spt_sent){0};
-    easy->ready = easy->completed = easy->connection.unstalled = easy->verbose.peeking = false;
+    easy->ready = easy->set.completed = easy->connection.unstalled = easy->verbose.peeking = false;
     at->open_ns = at->tls_ns = at->ready_ns = at->first_ns = 0;
 }
 
@@ -298,7 +298,7 @@ int spt_easy_acquire(struct spt_request *r)
     easy->request = r;
     reset_attempt_state(easy);
     easy->restarted = easy->verbose.listens = false;
-    easy->unchanged = is_plain(r);
+    easy->set.unchanged = is_plain(r);
     easy->connection.tls = spt_url_is_https(r->url);
     r->state.easy = easy;
     spt_exchange_first(&easy->exchange, r, &r->state.session->nonces, jar_of(r));
@@ -321,10 +321,10 @@ void spt_easy_release(struct spt_request *r, bool discard_handle)
     assert(spt_list_is_empty(&easy->connection.connecting));
     spt_body_drop_decoder(easy);
     spt_link_remove(&easy->connection.stall_link);
-    spt_dns_map_clear(&easy->resolve_entry, easy->curl);
+    spt_dns_map_clear(&easy->set.resolve_entry, easy->curl);
     spt_share_clear(&r->state.session->share, easy->curl);
     bool keep = !discard_handle && driver->handles.n < SPT_EASY_POOL_MAX;
-    bool reset = keep && !(easy->unchanged && easy->completed && !easy->verbose.peeking);
+    bool reset = keep && !(easy->set.unchanged && easy->set.completed && !easy->verbose.peeking);
     if (reset)
         curl_easy_reset(easy->curl);
     if (!keep || (reset && set_constant_options(easy) != CURLE_OK)) {
@@ -340,14 +340,14 @@ void spt_easy_restart(struct spt_easy *easy)
 {
     reset_attempt_state(easy);
     easy->restarted = true;
-    easy->unchanged = false;
+    easy->set.unchanged = false;
     curl_easy_setopt(easy->curl, CURLOPT_FRESH_CONNECT, 1L);
 }
 
 int spt_easy_next_exchange(struct spt_easy *easy)
 {
     struct spt_request *r = easy->request;
-    easy->unchanged = false;
+    easy->set.unchanged = false;
     spt_body_drop_decoder(easy);
     easy->head = (struct spt_head){0};
     easy->abort.code = easy->abort.no_resend = NULL;

@@ -116,7 +116,7 @@ static bool note_head(struct spt_easy *easy)
     struct spt_request *r = easy->request;
     if (easy->head.transfer && easy->head.length >= 0) { /* a peer that sent both may mean either */
         curl_easy_setopt(easy->curl, CURLOPT_FORBID_REUSE, 1L);
-        easy->unchanged = false;
+        easy->set.unchanged = false;
     }
     struct spt_poller *s = spt_pollers_find(&easy->driver->pollers, easy->connection.fd);
     if (s)

@@ -11,6 +11,7 @@
 #include "core/timer.h"
 #include "http/permit.h"
 #include "http/phase.h"
+#include "http/place.h"
 #include "http/policy.h"
 #include "http/response.h"
 #include "http/upload.h"
@@ -67,10 +68,11 @@ struct spt_request_state {
     struct spt_session *session; /* NULL before the start and after the end */
     struct spt_link link;        /* in a queue, in_flight or finished */
     struct spt_limiter_queue *limiter_queue;
-    struct spt_easy *easy; /* its handle; NULL until its lookup is over */
-    char *own_url;         /* owned `url` if it had to be rewritten; else NULL */
-    bool allowed_by_name;  /* the session's policy allows its name */
-    bool admitted;         /* it has left the queue */
+    struct spt_easy *easy;    /* its handle; NULL until its lookup is over */
+    char *own_url;            /* owned `url` if it had to be rewritten; else NULL */
+    bool allowed_by_name;     /* the session's policy allows its name */
+    bool admitted;            /* it has left the queue */
+    struct spt_place_use use; /* of the place of its connection, while it is admitted */
     enum spt_phase phase;
     uint64_t t_start_ns;
     /* value of polls_handled from which its expired timeout counts; 0 if none has expired */

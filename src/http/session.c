@@ -1,173 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs one multi for each session. All calls of curl_multi_* and of curl_easy_pause() are here: for
- * a ready socket, for due work, and to add, remove or pause a handle. The multi's callbacks only
- * record what happened. */
+/* Makes sessions, and spreads their connections over several multis: what libcurl does at the end
+ * of each request takes time proportional to the connections of its multi. */
 #include "http/session.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-#include "base/time.h"
-#include "http/connect.h"
+#include "http/connection_options.h"
+#include "http/multi.h"
+#include "http/place.h"
 #include "http/quirks.h"
 #include "http/request.h"
 #include "http/state.h"
+#include "http/url.h"
 #include "loop/loop.h"
 #include "septet/septet.h"
 
-enum { CONNECTIONS_MIN = 256 }; /* lower bound of the connections that a session keeps */
+enum {
+    CONNECTIONS_MIN = 256,  /* lower bound of the connections that a session keeps */
+    CONNECTIONS_OF_ONE = 64 /* connections of a multi, before another one is made */
+};
 
 void spt_session_schedule(struct spt_session *session)
 {
     struct spt_queues *queues = &session->driver->queues;
     spt_queues_add(queues, &queues->sessions, &session->pending);
-}
-
-/* Marks a call in which libcurl may run our callbacks. curl_multi_info_read(), curl_multi_setopt()
- * and curl_multi_timeout() run none. */
-static void enter_curl(struct spt_driver *driver)
-{
-    assert(!driver->call.inside);
-    driver->call.inside = true;
-    driver->call.fed = false;
-}
-
-static void leave_curl(struct spt_driver *driver)
-{
-    driver->call.inside = false;
-}
-
-/* --- what libcurl asks for --- */
-
-/* Records the events that libcurl wants of a socket. `curl` may be a handle of libcurl's own.
- * Returns 0 always, also if the socket cannot be watched: its transfer then ends by a timeout, but
- * any other value would end every transfer of the multi. */
-static int on_socket(CURL *curl, curl_socket_t fd, int what, void *ud, void *unused)
-{
-    struct spt_session *session = ud;
-    struct spt_driver *driver = session->driver;
-    int mask = (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-    if (!session->multi)
-        return 0;
-    if (what == CURL_POLL_REMOVE) {
-        mask = 0;
-        spt_connect_note_over(driver, fd);
-    } else if (what == CURL_POLL_IN) {
-        spt_connect_note_handshake(driver, fd);
-    }
-    spt_pollers_want(&driver->pollers, fd, mask, session);
-    return 0;
-}
-
-static int on_timer(CURLM *multi, long ms, void *ud)
-{
-    struct spt_session *session = ud;
-    if (!session->multi)
-        return 0;
-    uint64_t now_ns = spt_loop_now(session->driver->loop);
-    session->due.at_ns = ms > 0 ? now_ns + (uint64_t)ms * SPT_NS_PER_MS : SPT_NEVER;
-    if (ms == 0) {
-        session->due.now = true;
-        spt_session_schedule(session);
-    }
-    return 0;
-}
-
-static void act(struct spt_session *session, curl_socket_t fd, int flags)
-{
-    int running;
-    session->driver->call.at_ns = spt_loop_now(session->driver->loop);
-    enter_curl(session->driver);
-    curl_multi_socket_action(session->multi, fd, flags, &running);
-    leave_curl(session->driver);
-}
-
-static void on_socket_ready(void *owner, int fd, int events)
-{
-    struct spt_session *session = owner;
-    struct spt_driver *driver = session->driver;
-    struct spt_turn_budget *budget = spt_loop_budget(driver->loop);
-    if (spt_turn_budget_is_spent(budget) && !(events & SPT_POLLER_ERROR)) {
-        spt_pollers_leave(&driver->pollers, fd, events);
-        return;
-    }
-    int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
-                (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0) |
-                (events & SPT_POLLER_ERROR ? CURL_CSELECT_ERR : 0);
-    spt_connect_note_handshake(driver, fd);
-    act(session, fd, flags);
-    budget->used = true;
-    spt_session_schedule(session);
-}
-
-/* Returns true if unwatched sockets of the session are idle. A transfer that is paused for its
- * reader wants nothing of its socket, either. */
-static bool is_idle(void *owner)
-{
-    const struct spt_session *session = owner;
-    return session->paused == 0;
-}
-
-static void on_dropped(void *owner)
-{
-    struct spt_session *session = owner;
-    session->stats.dropped++;
-}
-
-static void on_due(struct spt_timer *timer)
-{
-    struct spt_session *session = SPT_OF(timer, struct spt_session, due.timer);
-    spt_session_schedule(session); /* the pass checks whether it is due, or was moved */
-}
-
-void spt_session_init_pollers(struct spt_driver *driver)
-{
-    spt_pollers_init(&driver->pollers, driver->loop, on_socket_ready, is_idle);
-    driver->pollers.on_dropped = on_dropped;
-}
-
-/* --- handles in the multi --- */
-
-void spt_session_remove(struct spt_request *r)
-{
-    struct spt_driver *driver = r->state.session->driver;
-    spt_connect_drop_connecting(r->state.easy);
-    enter_curl(driver);
-    curl_multi_remove_handle(r->state.session->multi, r->state.easy->curl);
-    leave_curl(driver);
-    driver->running--;
-}
-
-CURLMcode spt_session_add(struct spt_request *r)
-{
-    struct spt_session *session = r->state.session;
-    enter_curl(session->driver);
-    CURLMcode rc = curl_multi_add_handle(session->multi, r->state.easy->curl);
-    leave_curl(session->driver);
-    session->driver->running += rc == CURLM_OK;
-    return rc;
-}
-
-CURLcode spt_session_pause(struct spt_easy *easy, int directions)
-{
-    enter_curl(easy->driver);
-    CURLcode rc = curl_easy_pause(easy->curl, directions);
-    leave_curl(easy->driver);
-    return rc;
-}
-
-struct spt_easy *spt_session_next_result(struct spt_session *session, CURLcode *code)
-{
-    int left;
-    for (CURLMsg *m; (m = curl_multi_info_read(session->multi, &left));) {
-        struct spt_easy *easy = NULL;
-        if (m->msg != CURLMSG_DONE)
-            continue;
-        *code = m->data.result; /* removing the handle frees the message */
-        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &easy);
-        return easy;
-    }
-    return NULL;
 }
 
 /* --- admission --- */
@@ -182,57 +39,105 @@ struct spt_request *spt_session_admit(struct spt_session *session)
     return r;
 }
 
-/* --- due work --- */
+/* --- the multis --- */
 
-/* Runs libcurl if an action or its timer is due. An early action keeps a later at_ns, as some
- * versions of libcurl report that only once. */
-static void run_due(struct spt_session *session)
+/* Returns a further multi, or NULL if memory is out. */
+static struct spt_multi *add_multi(struct spt_session *session)
 {
-    uint64_t now_ns = spt_loop_now(session->driver->loop);
-    bool due = session->due.at_ns != SPT_NEVER && session->due.at_ns <= now_ns;
-    if (!session->due.now && !due)
-        return;
-    session->due.now = false;
-    if (due)
-        session->due.at_ns = SPT_NEVER;
-    act(session, CURL_SOCKET_TIMEOUT, 0);
-    if (SPT_HAS_QUIRK(session->driver->quirks, TIMEOUT)) {
-        long ms = -1;
-        curl_multi_timeout(session->multi, &ms);
-        on_timer(session->multi, ms, session);
+    struct spt_multi *multi = malloc(sizeof *multi);
+    if (!multi)
+        return NULL;
+    if (spt_multi_init(multi, session, CONNECTIONS_OF_ONE) != SEPTET_OK ||
+        spt_dns_map_init_like(&multi->dns_map, &session->home.dns_map) != SEPTET_OK) {
+        spt_multi_close(multi);
+        spt_dns_map_release(&multi->dns_map);
+        free(multi);
+        return NULL;
     }
+    spt_list_push(&session->multis.all, &multi->link);
+    session->multis.n++;
+    return multi;
 }
 
-/* Caps the session at its current number of connections, unless none of them is idle. The cap
- * applies to a single run: if it stayed, a request that finds none idle would wait. */
-void spt_session_evict_idle(struct spt_session *session)
+/* Returns one of the further multis, which are full. It then evicts its oldest idle connection. */
+static struct spt_multi *next_full(struct spt_session *session)
 {
-    const struct spt_pollers *sockets = &session->driver->pollers;
-    session->connections.capped = spt_pollers_idle(sockets, session);
-    long limit = session->connections.capped ? (long)spt_pollers_owned(sockets, session) : 0;
-    curl_multi_setopt(session->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, limit);
+    struct spt_link *head = &session->multis.all, *link = session->home.link.next;
+    if (link == head)
+        return &session->home;
+    spt_link_remove(link);
+    spt_list_push(head, link);
+    return SPT_OF(link, struct spt_multi, link);
 }
 
-static void uncap_connections(struct spt_session *session)
+/* Returns a multi that may open a connection. */
+static struct spt_multi *multi_with_room(struct spt_session *session)
 {
-    if (session->connections.capped)
-        curl_multi_setopt(session->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, 0L);
-    session->connections.capped = false;
+    struct spt_link *head = &session->multis.all;
+    for (struct spt_link *l = head->next; l != head; l = l->next)
+        if (SPT_OF(l, struct spt_multi, link)->connections < CONNECTIONS_OF_ONE)
+            return SPT_OF(l, struct spt_multi, link);
+    struct spt_multi *multi = session->multis.n < session->multis.max ? add_multi(session) : NULL;
+    return multi ? multi : next_full(session);
 }
 
-void spt_session_run(struct spt_session *session)
+/* Returns true if a request may use any multi. What may share a connection, or parses certificates
+ * once for each multi, stays in the first one. */
+static bool is_spread(const struct spt_request *r)
 {
-    run_due(session);
-    uncap_connections(session);
+    return spt_connection_options_are_none(r->connection) && !r->manner.fresh &&
+           !spt_url_is_https(r->url);
 }
 
-void spt_session_arm(struct spt_session *session)
+static void open_in(struct spt_multi *multi, struct spt_request *r)
 {
-    struct spt_timers *timers = session->driver->timers;
-    if (session->due.at_ns == SPT_NEVER)
-        spt_timer_stop(timers, &session->due.timer);
-    else if (!session->due.timer.armed || session->due.at_ns < session->due.timer.due_ns)
-        spt_timer_start(timers, &session->due.timer, session->due.at_ns, on_due);
+    struct spt_place *place = NULL;
+    if (is_spread(r))
+        place = spt_place_get(&multi->session->multis.places, multi, &multi->connections,
+                              r->state.limiter_queue->hash);
+    spt_place_enter(place ? place : &multi->rest, &r->state.use, true);
+}
+
+void spt_session_place(struct spt_request *r)
+{
+    struct spt_session *session = r->state.session;
+    struct spt_place *idle = NULL;
+    if (!is_spread(r)) {
+        open_in(&session->home, r);
+        return;
+    }
+    idle = spt_place_find_idle(&session->multis.places, r->state.limiter_queue->hash);
+    if (idle)
+        spt_place_enter(idle, &r->state.use, false);
+    else
+        open_in(multi_with_room(session), r);
+}
+
+/* Returns a multi with an idle connection, preferably `first`, or NULL. */
+static struct spt_multi *idle_multi(struct spt_session *session, struct spt_multi *first)
+{
+    struct spt_link *head = &session->multis.all;
+    if (spt_multi_has_idle(first))
+        return first;
+    for (struct spt_link *l = head->next; l != head; l = l->next)
+        if (spt_multi_has_idle(SPT_OF(l, struct spt_multi, link)))
+            return SPT_OF(l, struct spt_multi, link);
+    return NULL;
+}
+
+bool spt_session_has_idle(struct spt_session *session)
+{
+    return idle_multi(session, &session->home) != NULL;
+}
+
+void spt_session_evict_idle(struct spt_request *r)
+{
+    struct spt_multi *multi = idle_multi(r->state.session, r->state.use.place->multi);
+    if (multi && multi != r->state.use.place->multi) {
+        spt_place_leave(&r->state.use);
+        open_in(multi, r);
+    }
+    spt_multi_evict_idle(r->state.use.place->multi);
 }
 
 void spt_session_conserve_all(struct spt_driver *driver, bool scarce)
@@ -240,8 +145,9 @@ void spt_session_conserve_all(struct spt_driver *driver, bool scarce)
     struct spt_link *head = &driver->sessions;
     for (struct spt_link *l = head->next; l != head; l = l->next) {
         struct spt_session *s = SPT_OF(l, struct spt_session, link);
-        if (s->multi)
-            curl_multi_setopt(s->multi, CURLMOPT_MAXCONNECTS, scarce ? 1L : s->connections.max);
+        struct spt_link *all = &s->multis.all;
+        for (struct spt_link *m = all->next; !s->closed && m != all; m = m->next)
+            spt_multi_conserve(SPT_OF(m, struct spt_multi, link), scarce);
     }
 }
 
@@ -268,18 +174,17 @@ static int start_curl(struct spt_driver *driver)
     return spt_url_checker_init(&driver->urls);
 }
 
-static int make_multi(struct spt_session *session, unsigned limit)
+/* Makes the first multi. It alone may have all connections of the session. */
+static int init_multis(struct spt_session *session, unsigned limit)
 {
-    session->connections.max = 2L * limit > CONNECTIONS_MIN ? 2L * limit : CONNECTIONS_MIN;
-    session->multi = curl_multi_init();
-    if (!session->multi)
-        return SEPTET_ENOMEM;
-    curl_multi_setopt(session->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    curl_multi_setopt(session->multi, CURLMOPT_SOCKETDATA, session);
-    curl_multi_setopt(session->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-    curl_multi_setopt(session->multi, CURLMOPT_TIMERDATA, session);
-    curl_multi_setopt(session->multi, CURLMOPT_MAXCONNECTS, session->connections.max);
-    return SEPTET_OK;
+    long max = 2L * limit > CONNECTIONS_MIN ? 2L * limit : CONNECTIONS_MIN;
+    spt_link_init(&session->multis.all);
+    spt_link_init(&session->multis.pending);
+    session->multis.n = 1;
+    session->multis.max = (unsigned)((max + CONNECTIONS_OF_ONE - 1) / CONNECTIONS_OF_ONE);
+    int rc = spt_multi_init(&session->home, session, max);
+    spt_list_push(&session->multis.all, &session->home.link);
+    return rc;
 }
 
 int spt_session_new(struct spt_session **out, struct spt_driver *driver,
@@ -295,7 +200,6 @@ int spt_session_new(struct spt_session **out, struct spt_driver *driver,
     if (!session)
         return SEPTET_ENOMEM;
     session->driver = driver;
-    session->due.at_ns = SPT_NEVER;
     spt_link_init(&session->pending);
     spt_link_init(&session->requests.in_flight);
     spt_link_init(&session->requests.newcomers);
@@ -308,12 +212,13 @@ int spt_session_new(struct spt_session **out, struct spt_driver *driver,
                         config->n_deny, bad_rule);
     if (rc != SEPTET_OK)
         goto release_limiter;
-    rc = spt_dns_map_init(&session->dns_map, &driver->resolvers, config->resolver);
+    rc = init_multis(session, config->limit);
+    if (rc != SEPTET_OK)
+        goto close_multi;
+    rc = spt_dns_map_init(&session->home.dns_map, &driver->resolvers, config->resolver);
     if (rc != SEPTET_OK)
         goto release_dns_map;
     rc = spt_share_init(&session->share, config->cookies, config->resolve, config->n_resolve);
-    if (rc == SEPTET_OK)
-        rc = make_multi(session, config->limit);
     if (rc != SEPTET_OK)
         goto release_share;
     spt_link_init(&session->link);
@@ -325,7 +230,9 @@ int spt_session_new(struct spt_session **out, struct spt_driver *driver,
 release_share:
     spt_share_release(&session->share);
 release_dns_map:
-    spt_dns_map_release(&session->dns_map);
+    spt_dns_map_release(&session->home.dns_map);
+close_multi:
+    spt_multi_close(&session->home);
     spt_policy_free(session->policy);
 release_limiter:
     spt_limiter_release(&session->limiter);
@@ -344,31 +251,41 @@ void spt_session_stats(const struct spt_session *session, struct spt_session_sta
     *out = session->stats;
     out->active = session->limiter.in_flight;
     out->queued = session->limiter.queued;
-    out->connections = spt_pollers_owned(&session->driver->pollers, session);
+    out->connections = 0;
+    const struct spt_link *head = &session->multis.all;
+    for (const struct spt_link *l = head->next; l != head; l = l->next)
+        out->connections +=
+            spt_pollers_owned(&session->driver->pollers, SPT_OF(l, struct spt_multi, link));
 }
 
-void spt_session_close_multi(struct spt_session *session)
+void spt_session_close_multis(struct spt_session *session)
 {
-    struct spt_driver *driver = session->driver;
-    CURLM *multi = session->multi;
-    if (!multi)
-        return;
-    session->multi = NULL; /* from now on the callbacks do nothing */
-    spt_timer_stop(driver->timers, &session->due.timer);
-    spt_pollers_close_all(&driver->pollers, session);
-    enter_curl(driver);
-    curl_multi_cleanup(multi);
-    leave_curl(driver);
+    struct spt_link *head = &session->multis.all;
+    session->closed = true;
+    for (struct spt_link *l = head->next; l != head; l = l->next)
+        spt_multi_close(SPT_OF(l, struct spt_multi, link));
     spt_link_remove(&session->pending);
+}
+
+static void free_multis(struct spt_session *session)
+{
+    struct spt_link *link;
+    while ((link = spt_list_pop(&session->multis.all))) {
+        struct spt_multi *multi = SPT_OF(link, struct spt_multi, link);
+        spt_dns_map_release(&multi->dns_map);
+        if (multi != &session->home)
+            free(multi);
+    }
+    spt_place_release_table(&session->multis.places);
 }
 
 void spt_session_free_closed(struct spt_session *session)
 {
-    assert(!session->multi);
-    spt_connection_table_release(&session->connections.numbers);
+    assert(session->closed);
+    free_multis(session);
+    spt_connection_table_release(&session->connections);
     spt_jar_release(&session->jar);
     spt_share_release(&session->share);
-    spt_dns_map_release(&session->dns_map);
     spt_policy_free(session->policy);
     spt_limiter_release(&session->limiter);
     spt_link_remove(&session->link);

@@ -48,38 +48,25 @@ void spt_session_schedule(struct spt_session *session);
 /* Admits the next request that may start. Returns NULL if there is none. */
 struct spt_request *spt_session_admit(struct spt_session *session);
 
-/* Runs libcurl if an action or its timer is due. */
-void spt_session_run(struct spt_session *session);
+/* Gives an admitted request its place: where an idle connection to its origin is, or where one is
+ * to be opened. */
+void spt_session_place(struct spt_request *request);
 
-/* Takes the next transfer that has ended: its handle, and libcurl's result in `*code`. Returns NULL
- * if there is none. */
-struct spt_easy *spt_session_next_result(struct spt_session *session, CURLcode *code);
+/* Returns true if a connection of the session is idle. */
+bool spt_session_has_idle(struct spt_session *session);
 
-/* Arms the timer for libcurl's next action. */
-void spt_session_arm(struct spt_session *session);
+/* Has libcurl close an idle connection of the session before it opens one for the request, in the
+ * next run. The request, which has no handle, may get another place for that. */
+void spt_session_evict_idle(struct spt_request *request);
 
-/* Adds the handle of a request to its session's multi; spt_session_remove() removes it. */
-CURLMcode spt_session_add(struct spt_request *r);
-void spt_session_remove(struct spt_request *r);
-
-/* Pauses a transfer in `directions` (CURLPAUSE_*) and resumes it in the others. libcurl may deliver
- * data inside of the call. */
-CURLcode spt_session_pause(struct spt_easy *easy, int directions);
-
-/* Has libcurl close an idle connection of the session before it opens another, in the next run. */
-void spt_session_evict_idle(struct spt_session *session);
-
-/* Caps the connections that each session of the driver keeps at one while descriptors are `scarce`,
+/* Caps the connections that each multi of the driver keeps at one while descriptors are `scarce`,
  * or lifts the cap. */
 void spt_session_conserve_all(struct spt_driver *driver, bool scarce);
 
-/* Closes the multi of a session that has no requests any more. A no-op if it is closed. */
-void spt_session_close_multi(struct spt_session *session);
+/* Closes the multis of a session that has no requests any more. */
+void spt_session_close_multis(struct spt_session *session);
 
-/* Frees a session with a closed multi. */
+/* Frees a session with closed multis. */
 void spt_session_free_closed(struct spt_session *session);
-
-/* Initialises the driver's pollers, which report the sockets of all sessions. */
-void spt_session_init_pollers(struct spt_driver *driver);
 
 #endif

@@ -18,6 +18,7 @@
 #include "http/limiter.h"
 #include "http/permit.h"
 #include "http/phase.h"
+#include "http/place.h"
 #include "http/policy.h"
 #include "http/queues.h"
 #include "http/response.h"
@@ -68,17 +69,31 @@ struct spt_driver {
 /* --- sessions --- */
 
 /* When libcurl wants to run. */
-struct spt_session_due {
+struct spt_multi_due {
     struct spt_timer timer; /* armed no later than at_ns */
     uint64_t at_ns;         /* SPT_NEVER if not at all */
     bool now;
 };
 
-/* The number of connections that libcurl keeps, used or idle. */
-struct spt_session_connections {
-    long max;
-    bool capped; /* a further connection evicts the oldest idle one */
-    struct spt_connection_table numbers;
+/* A multi: a pool of connections. libcurl walks all of it at the end of each request. */
+struct spt_multi {
+    struct spt_session *session; /* borrowed */
+    CURLM *curl;                 /* NULL once closed */
+    struct spt_link link;        /* in its session's */
+    struct spt_link pending;     /* in its session's queue */
+    struct spt_multi_due due;
+    struct spt_dns_map dns_map;
+    struct spt_place rest; /* connections that are not found by their origin */
+    unsigned connections;  /* number of open ones, and of those that requests are to open */
+    long max;              /* number of connections that libcurl keeps, used or idle */
+    bool capped;           /* a further connection evicts the oldest idle one */
+};
+
+struct spt_session_multis {
+    struct spt_link all; /* the first of them is `home` */
+    unsigned n, max;     /* number of them, and its maximum */
+    struct spt_link pending;
+    struct spt_place_table places;
 };
 
 struct spt_session_requests {
@@ -88,21 +103,20 @@ struct spt_session_requests {
 
 struct spt_session {
     struct spt_driver *driver;
-    CURLM *multi; /* NULL once closed */
+    struct spt_multi home; /* the only one, until there are many connections */
+    struct spt_session_multis multis;
     struct spt_limiter limiter;
     struct spt_share share;
-    struct spt_dns_map dns_map;
     struct spt_session_stats stats;
     struct spt_nonces nonces;
     struct spt_jar jar;
-    bool keeps_cookies;
+    bool keeps_cookies, closed;
     struct spt_policy *policy; /* owned; NULL if everything is allowed */
     struct spt_link link;      /* in the driver's sessions */
     struct spt_link pending;   /* in the queue of sessions */
     struct spt_session_requests requests;
     unsigned paused; /* number of them that receive nothing until read */
-    struct spt_session_connections connections;
-    struct spt_session_due due;
+    struct spt_connection_table connections;
 };
 
 /* --- handles --- */
@@ -160,6 +174,14 @@ struct spt_interim {
     uint64_t since_ns;    /* instant when it had entered that */
 };
 
+/* What is set on a handle. */
+struct spt_settings {
+    struct spt_resolve_entry resolve_entry;
+    long connect_ms; /* the time for connecting; 0: libcurl's default */
+    bool unchanged;  /* the attempt has set only what each plain one sets */
+    bool completed;  /* ... and libcurl has reported that its transfer ended well */
+};
+
 /* A libcurl easy handle, with the state of the attempt that it runs. */
 struct spt_easy {
     CURL *curl;
@@ -170,11 +192,8 @@ struct spt_easy {
     struct spt_head head;
     struct spt_decoding decoding;
     struct spt_abort abort;
-    struct spt_resolve_entry resolve_entry;
+    struct spt_settings set;
     char error[CURL_ERROR_SIZE]; /* libcurl's error message */
-    long connect_ms;             /* the set time for connecting; 0: libcurl's default */
-    bool unchanged;              /* the attempt has set only what each plain one sets */
-    bool completed;              /* libcurl has reported that the transfer ended well */
     bool ready;                  /* an exchange of the attempt has had a connection */
     bool restarted;              /* runs on a fresh connection, after a stale one */
     struct spt_exchange exchange;

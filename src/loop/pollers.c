@@ -49,11 +49,20 @@ static void on_closed(uv_handle_t *handle)
     spt_loop_handle_closed(loop);
 }
 
+static void take_mark(struct spt_poller *s)
+{
+    void *mark = s->mark;
+    s->mark = NULL;
+    if (mark)
+        s->table->on_gone(mark);
+}
+
 /* Drops the poller. uv_close removes the descriptor from epoll at once; the memory is freed in the
  * close callback. */
 static void drop(struct spt_poller *s)
 {
     struct spt_pollers *table = s->table;
+    take_mark(s);
     table->by_fd[s->fd] = NULL;
     table->count--;
     spt_link_remove(&s->link);
@@ -214,7 +223,7 @@ static int want_foreign(struct spt_pollers *table, struct spt_poller *s, int fd,
             return rc;
     }
     s->wanted_mask = (uint8_t)mask;
-    s->spurious_events = 0;
+    s->faults.spurious = 0;
     return sync_poller(s);
 }
 
@@ -315,6 +324,7 @@ static void idle_event(struct spt_poller *s, bool error)
         drain_receive_buffer(s->fd);
         getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &pending, &len);
         shutdown(s->fd, SHUT_RDWR);
+        take_mark(s);
         s->table->dropped++;
         if (s->table->on_dropped)
             s->table->on_dropped(s->owner);
@@ -326,7 +336,7 @@ static void idle_event(struct spt_poller *s, bool error)
  * an internal descriptor readable for ever; libcurl registers it again if needed. */
 static bool wasted(struct spt_poller *s)
 {
-    return !s->owns_fd && ++s->spurious_events > WASTED_MAX;
+    return !s->owns_fd && ++s->faults.spurious > WASTED_MAX;
 }
 
 /* Calls on_ready. An error has stopped the poller, which is then armed again. */
@@ -365,10 +375,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     if (status < 0) {
         s->armed_mask = 0; /* libuv stops the poller before it reports an error */
         events = SPT_POLLER_ERROR | UV_READABLE | UV_WRITABLE;
-        if (++s->errors >= ERRORS_MAX)
+        if (++s->faults.errors >= ERRORS_MAX)
             shutdown(fd, SHUT_RDWR); /* its reader sees the end and closes it */
     } else {
-        s->errors = 0;
+        s->faults.errors = 0;
     }
     if (s->wanted_mask == 0) {
         if (table->is_idle(s->owner))

@@ -22,6 +22,12 @@ struct spt_poller_left {
     int events; /* as on_ready takes them */
 };
 
+/* Events in a row that had no effect. */
+struct spt_poller_faults {
+    uint8_t errors;
+    uint16_t spurious; /* of a socket that septet did not open */
+};
+
 struct spt_poller {
     uv_poll_t poll;
     struct spt_stray stray;
@@ -30,14 +36,14 @@ struct spt_poller {
     struct spt_link link;    /* link in the table's dirty list */
     void *opener;            /* borrowed; connects through the socket; NULL once connected */
     struct spt_link attempt; /* link in the opener's list; removed when the socket closes */
+    void *mark;              /* borrowed; passed to on_gone; NULL if that is not to be called */
     int fd;
-    uint32_t generation;      /* distinguishes it from earlier sockets with the same number */
-    uint8_t wanted_mask;      /* UV_READABLE | UV_WRITABLE; 0: idle */
-    uint8_t armed_mask;       /* events that the poller watches; 0: stopped */
-    uint8_t errors;           /* number of error events in a row */
-    bool shared;              /* serves several requests at a time (HTTP/2) */
-    bool owns_fd;             /* its close is reported; otherwise it is watched only while wanted */
-    uint16_t spurious_events; /* of a foreign one: number of events in a row without effect */
+    uint32_t generation; /* distinguishes it from earlier sockets with the same number */
+    uint8_t wanted_mask; /* UV_READABLE | UV_WRITABLE; 0: idle */
+    uint8_t armed_mask;  /* events that the poller watches; 0: stopped */
+    bool shared;         /* serves several requests at a time (HTTP/2) */
+    bool owns_fd;        /* its close is reported; otherwise it is watched only while wanted */
+    struct spt_poller_faults faults;
     struct spt_poller_left left;
 };
 
@@ -52,11 +58,15 @@ typedef bool spt_poller_idle_fn(void *owner);
 /* Called when an idle connection of this owner was found dead. */
 typedef void spt_poller_dropped_fn(void *owner);
 
+/* Called once with the mark of a socket, when it closes or is found dead. */
+typedef void spt_poller_gone_fn(void *mark);
+
 struct spt_pollers {
     struct spt_loop *loop; /* borrowed */
     spt_poller_ready_fn *on_ready;
     spt_poller_idle_fn *is_idle;
     spt_poller_dropped_fn *on_dropped; /* set after spt_pollers_init; may be NULL */
+    spt_poller_gone_fn *on_gone;       /* set if sockets have marks */
     struct spt_poller **by_fd;
     int cap;
     struct spt_link dirty; /* list of sockets with a wanted mask that is not yet armed */

@@ -51,9 +51,13 @@ local function all_wait_at_the_origin(session, urls)
   equal(session:stats().connections, 0)
 end
 
-local function all_succeed(session, urls)
+local function all_get(session, urls)
   local function get(url) return session:get(url).status end
   for _, status in ipairs(task.gather(task.map(get, urls))) do equal(status, 200) end
+end
+
+local function all_succeed(session, urls)
+  all_get(session, urls)
   equal(session:stats().connections_made + session:stats().connections_reused, #urls)
   equal(session:stats().failed, 0)
 end
@@ -65,6 +69,19 @@ it("http.18 a thousand requests to one host at once", function()
   all_succeed(session, urls)
   all_wait_at_the_origin(session, stalls)
   equal(session:get(urls[1]).status, 200)
+end)
+
+it("http.18 idle connections are reused, in whatever multi they are", function()
+  local N = 200
+  local session <close> = http.session { limit = N, limit_per_host = N }
+  local urls = {}
+  for i = 1, N do urls[i] = origin.url .. "/delay/0.5" end
+  all_get(session, urls)
+  local made = session:stats().connections_made
+  all_get(session, table.move(urls, 1, made, 1, {}))
+  for _ = 1, N do equal(session:get(origin.url .. "/bytes/1").status, 200) end
+  equal(session:stats().connections_made, made)
+  equal(session:stats().connections_reused, 2 * N)
 end)
 
 it("http.18 a request to each of a thousand hosts at once", function()
