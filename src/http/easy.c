@@ -23,16 +23,19 @@
 #include "septet/septet.h"
 
 enum {
-    UPLOAD_BUFFER = 65536, /* bytes of libcurl's upload buffer */
-    IDLE_MAX_S = 60,       /* seconds; servers commonly close idle connections after 60 to 75 */
-    KEEPALIVE_S = 30       /* seconds of silence before TCP probes the peer */
+    UPLOAD_BUFFER = 65536,       /* bytes of libcurl's upload buffer */
+    SMALL = CURL_MAX_WRITE_SIZE, /* bytes that libcurl receives at once */
+    LARGE = 128 * 1024,          /* ... of a streamed body: a fifth of the calls */
+    LARGE_MAX = 64,              /* number of transfers at a time that receive so many */
+    IDLE_MAX_S = 60, /* seconds; servers commonly close idle connections after 60 to 75 */
+    KEEPALIVE_S = 30 /* seconds of silence before TCP probes the peer */
 };
 
 /* Sets libcurl's defaults. If curl_easy_reset() finds no memory, it leaves them at zero and reports
  * no error. */
 static void set_defaults(CURL *c)
 {
-    curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)CURL_MAX_WRITE_SIZE);
+    curl_easy_setopt(c, CURLOPT_BUFFERSIZE, (long)SMALL);
     curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, (long)UPLOAD_BUFFER);
     curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(c, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
@@ -193,6 +196,17 @@ static void set_connect_timeout(struct spt_easy *easy, const struct spt_request 
     easy->set.connect_ms = ms;
 }
 
+/* Sets how many bytes libcurl receives at once. Before 8.7.0 it allocates a buffer for each transfer
+ * that runs, so only some of those that may be large have a large one. */
+static void set_buffer(struct spt_easy *easy, bool large)
+{
+    if (large == easy->set.large)
+        return;
+    curl_easy_setopt(easy->curl, CURLOPT_BUFFERSIZE, large ? (long)LARGE : (long)SMALL);
+    easy->driver->handles.large += (unsigned)large - (unsigned)easy->set.large;
+    easy->set.large = large;
+}
+
 /* Returns true if the request sets no option that another request of its kind does not set again:
  * it is a GET with no body, no options of its connection, and no need of verbose messages. */
 static bool is_plain(const struct spt_request *r)
@@ -207,6 +221,7 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
     if (set_headers(easy, r) != SEPTET_OK)
         return CURLE_OUT_OF_MEMORY;
     set_connect_timeout(easy, r);
+    set_buffer(easy, r->high_water > 0 && easy->driver->handles.large < LARGE_MAX);
     CURLcode rc = set_method(c, r);
     spt_share_apply(&r->state.session->share, c, r->connection && r->connection->no_cookies);
     if (rc == CURLE_OK)
@@ -319,6 +334,7 @@ void spt_easy_release(struct spt_request *r, bool discard_handle)
     r->state.easy = NULL;
     easy->request = NULL;
     assert(spt_list_is_empty(&easy->connection.connecting));
+    set_buffer(easy, false);
     spt_body_drop_decoder(easy);
     spt_link_remove(&easy->connection.stall_link);
     spt_dns_map_clear(&easy->set.resolve_entry, easy->curl);

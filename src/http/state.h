@@ -37,6 +37,7 @@ struct spt_request;
 struct spt_easy_pool {
     struct spt_link unused; /* the last used first */
     unsigned n;
+    unsigned large; /* number of used ones with a large buffer */
 };
 
 /* The call into libcurl that runs, or the last one. */
@@ -178,6 +179,7 @@ struct spt_interim {
 struct spt_settings {
     struct spt_resolve_entry resolve_entry;
     long connect_ms; /* the time for connecting; 0: libcurl's default */
+    bool large;      /* the buffer to receive in is a large one */
     bool unchanged;  /* the attempt has set only what each plain one sets */
     bool completed;  /* ... and libcurl has reported that its transfer ended well */
 };
