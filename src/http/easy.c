@@ -231,7 +231,7 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
     easy->verbose.reports = (r->state.watched & SPT_SIGNALS_OF_SENDING) != 0;
     if (easy->verbose.reports)
         spt_receive_set_verbose(easy, true);
-    if (r->state.watched && r->state.signalled.lookup_by == SPT_LOOKUP_BY_LIBCURL) {
+    if (r->state.watched && r->state.signalled->lookup_by == SPT_LOOKUP_BY_LIBCURL) {
         curl_easy_setopt(c, CURLOPT_RESOLVER_START_FUNCTION, spt_signal_on_resolve);
         curl_easy_setopt(c, CURLOPT_RESOLVER_START_DATA, easy);
     }

@@ -51,8 +51,10 @@ enum spt_lookup_by {
     SPT_LOOKUP_BY_LIBCURL, /* libcurl asks the system, if it has no answer */
 };
 
-/* What was signalled of a watched request; private to signal.c. */
+/* What was signalled of a watched request; private to signal.c. The caller has the room for it, so
+ * that a request that is not watched needs none. */
 struct spt_signalled {
+    struct spt_request *request;
     struct spt_link newcomer;     /* in its session's, until it is admitted or found to wait */
     enum spt_lookup_by lookup_by; /* of its connections */
     bool queued;                  /* waits in the queue */
@@ -80,7 +82,7 @@ struct spt_request_state {
     struct spt_timer timer;
     void (*on_timeout)(struct spt_request *, const char *reason); /* set by attempt.c */
     unsigned watched; /* bits of enum spt_signal_type, for on_signal; set by the caller */
-    struct spt_signalled signalled; /* valid if it is watched */
+    struct spt_signalled *signalled; /* borrowed; set by the caller if it is watched */
 };
 
 /* In what a request differs from others. */

@@ -73,36 +73,36 @@ static void signal_bare(struct spt_request *r, enum spt_signal_type type)
 
 void spt_signal_started(struct spt_request *r)
 {
-    r->state.signalled = (struct spt_signalled){0};
-    spt_link_init(&r->state.signalled.newcomer);
-    spt_list_push(&r->state.session->requests.newcomers, &r->state.signalled.newcomer);
+    *r->state.signalled = (struct spt_signalled){.request = r};
+    spt_link_init(&r->state.signalled->newcomer);
+    spt_list_push(&r->state.session->requests.newcomers, &r->state.signalled->newcomer);
 }
 
 void spt_signal_queued(struct spt_session *session)
 {
     struct spt_link *link;
     while ((link = spt_list_pop(&session->requests.newcomers))) {
-        struct spt_request *r = SPT_OF(link, struct spt_request, state.signalled.newcomer);
+        struct spt_request *r = SPT_OF(link, struct spt_signalled, newcomer)->request;
         const struct spt_signal signal = {
             .type = SPT_SIGNAL_QUEUED_START,
             .t_ns = r->state.t_start_ns,
         };
-        r->state.signalled.queued = true;
+        r->state.signalled->queued = true;
         emit(r, &signal);
     }
 }
 
 void spt_signal_admitted(struct spt_request *r)
 {
-    spt_link_remove(&r->state.signalled.newcomer);
-    if (r->state.signalled.queued)
+    spt_link_remove(&r->state.signalled->newcomer);
+    if (r->state.signalled->queued)
         signal_bare(r, SPT_SIGNAL_QUEUED_END);
-    r->state.signalled.queued = false;
+    r->state.signalled->queued = false;
 }
 
 void spt_signal_ended(struct spt_request *r)
 {
-    spt_link_remove(&r->state.signalled.newcomer);
+    spt_link_remove(&r->state.signalled->newcomer);
 }
 
 /* --- lookups --- */
@@ -136,7 +136,7 @@ static void signal_name(struct spt_request *r, enum spt_signal_type type)
 
 static void begin_creating(struct spt_request *r)
 {
-    struct spt_signalled *s = &r->state.signalled;
+    struct spt_signalled *s = r->state.signalled;
     if (!s->creating)
         signal_bare(r, SPT_SIGNAL_CREATE_START);
     s->creating = true;
@@ -144,7 +144,7 @@ static void begin_creating(struct spt_request *r)
 
 static void begin_resolving(struct spt_request *r)
 {
-    struct spt_signalled *s = &r->state.signalled;
+    struct spt_signalled *s = r->state.signalled;
     begin_creating(r);
     signal_name(r, SPT_SIGNAL_DNS_MISS);
     signal_name(r, SPT_SIGNAL_DNS_START);
@@ -153,7 +153,7 @@ static void begin_resolving(struct spt_request *r)
 
 static void end_resolving(struct spt_request *r)
 {
-    struct spt_signalled *s = &r->state.signalled;
+    struct spt_signalled *s = r->state.signalled;
     if (s->resolving)
         signal_name(r, SPT_SIGNAL_DNS_END);
     s->resolving = false;
@@ -163,7 +163,7 @@ static void note_hit(struct spt_request *r)
 {
     begin_creating(r);
     signal_name(r, SPT_SIGNAL_DNS_HIT);
-    r->state.signalled.resolved = true;
+    r->state.signalled->resolved = true;
 }
 
 /* Returns by which resolver the name is looked up, and thus whether there are signals of it. */
@@ -180,7 +180,7 @@ static enum spt_lookup_by lookup_by(const struct spt_request *r)
 
 void spt_signal_lookup(struct spt_request *r)
 {
-    struct spt_signalled *s = &r->state.signalled;
+    struct spt_signalled *s = r->state.signalled;
     const struct spt_lookup *lookup = &r->response->lookup;
     s->lookup_by = lookup_by(r);
     if (s->lookup_by != SPT_LOOKUP_BY_US)
@@ -237,7 +237,7 @@ static void signal_address(struct spt_request *r, const struct sockaddr *address
 void spt_signal_address(struct spt_easy *easy, const struct sockaddr *address)
 {
     struct spt_request *r = easy->request;
-    struct spt_signalled *s = &r->state.signalled;
+    struct spt_signalled *s = r->state.signalled;
     begin_creating(r);
     end_resolving(r);
     if (s->lookup_by != SPT_LOOKUP_BY_NOBODY && !s->resolved)
@@ -251,7 +251,7 @@ void spt_signal_address(struct spt_easy *easy, const struct sockaddr *address)
 void spt_signal_connected(struct spt_easy *easy)
 {
     struct spt_request *r = easy->request;
-    struct spt_signalled *s = &r->state.signalled;
+    struct spt_signalled *s = r->state.signalled;
     end_resolving(r);
     if (s->creating)
         signal_bare(r, SPT_SIGNAL_CREATE_END);
@@ -273,11 +273,11 @@ void spt_signal_sent_head(struct spt_easy *easy, const char *bytes, size_t len)
 {
     struct spt_request *r = easy->request;
     struct spt_buf *head = &easy->verbose.shown.head, *held = &easy->verbose.shown.held;
-    if (!easy->sent.engaged || r->state.signalled.headers_sent)
+    if (!easy->sent.engaged || r->state.signalled->headers_sent)
         return;
     if (spt_buf_append(head, bytes, len) != SEPTET_OK || !is_complete(head))
         return;
-    r->state.signalled.headers_sent = true;
+    r->state.signalled->headers_sent = true;
     spt_signal(r, SPT_SIGNAL_HEADERS_SENT, head->data, head->len);
     if (held->len > 0)
         spt_signal(r, SPT_SIGNAL_CHUNK_SENT, held->data, held->len);
@@ -289,7 +289,7 @@ void spt_signal_sent_body(struct spt_easy *easy, const char *bytes, size_t len)
     struct spt_request *r = easy->request;
     if (!easy->sent.engaged || len == 0)
         return;
-    if (r->state.signalled.headers_sent)
+    if (r->state.signalled->headers_sent)
         spt_signal(r, SPT_SIGNAL_CHUNK_SENT, bytes, len);
     else if (spt_buf_append(&easy->verbose.shown.held, bytes, len) != SEPTET_OK)
         easy->verbose.shown.held.len = 0;

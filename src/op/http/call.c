@@ -11,7 +11,6 @@
 
 #include "base/time.h"
 #include "core/anchor.h"
-#include "core/check.h"
 #include "core/error.h"
 #include "core/inspect.h"
 #include "core/op.h"
@@ -21,7 +20,6 @@
 #include "http/driver.h"
 #include "op/http/failure.h"
 #include "op/http/header_block.h"
-#include "op/http/headers.h"
 #include "op/http/options.h"
 #include "op/http/refs.h"
 #include "op/http/session.h"
@@ -32,45 +30,7 @@ enum {
     PEERS = 64,      /* texts of peers that are kept; a power of two */
 };
 
-/* --- arguments --- */
-
-static void check_body(lua_State *L, struct spt_http_args *args)
-{
-    const int arg = SPT_HTTP_ARG_BODY;
-    args->upload = luaL_testudata(L, arg, SPT_UPLOAD_META);
-    if (args->upload && args->upload->used)
-        spt_error_usage(L, "an upload is for one request");
-    if (!args->upload && !lua_isnoneornil(L, arg))
-        args->body = spt_check_string(L, arg, &args->body_len);
-}
-
-void spt_http_args_check(lua_State *L, struct spt_env *env, struct spt_http_args *args)
-{
-    size_t method_len, url_len;
-    *args = (struct spt_http_args){
-        .handle = spt_check_udata(L, SPT_HTTP_ARG_SESSION, SPT_SESSION_META, "session"),
-        .options = spt_check_udata(L, SPT_HTTP_ARG_OPTIONS, SPT_OPTIONS_META, "options"),
-    };
-    struct spt_headers_handle *headers =
-        spt_check_udata(L, SPT_HTTP_ARG_HEADERS, SPT_HEADERS_META, "headers");
-    args->headers = headers->headers;
-    args->method = spt_check_string(L, SPT_HTTP_ARG_METHOD, &method_len);
-    args->url = spt_check_string(L, SPT_HTTP_ARG_URL, &url_len);
-    check_body(L, args);
-    uint64_t total = spt_check_opt_seconds(L, SPT_HTTP_ARG_TIMEOUT, SPT_NEVER);
-    if (!args->handle->session)
-        spt_error_usage(L, "the session is closed");
-    if (strlen(args->url) != url_len || strlen(args->method) != method_len)
-        spt_error_usage(L, "a NUL in the URL or the method");
-    if (lua_gettop(L) >= SPT_HTTP_ARG_NUMBER) {
-        args->number.request = (uint32_t)luaL_optinteger(L, SPT_HTTP_ARG_NUMBER, 0);
-        args->number.resend = (uint16_t)luaL_optinteger(L, SPT_HTTP_ARG_RESEND, 0);
-    }
-    if (total != SPT_NEVER)
-        args->deadline_ns = spt_timer_instant(spt_sched_clock(env->sched), total);
-}
-
-/* --- calls --- */
+/* --- the pool --- */
 
 /* The text of a connection's peer in the trace, so that not each attempt writes one. */
 struct peer_text {
@@ -127,8 +87,26 @@ static void fill(struct spt_request *r, const struct spt_http_args *args)
     r->deadline_ns = args->deadline_ns;
 }
 
+/* Makes what a watched call needs. `key` is that of its hooks, or NULL. Returns false if memory is
+ * out. */
+static bool watch(struct spt_http_call *call, const void *key, unsigned wanted)
+{
+    struct spt_http_watched *w = calloc(1, sizeof *w);
+    if (!w)
+        return false;
+    w->call = call;
+    w->kept.max = call->pool->bodies_max;
+    w->hooks.key = key;
+    spt_signal_log_reset(&w->hooks.log, wanted);
+    call->watched = w;
+    call->request.state.signalled = &w->signalled;
+    call->request.state.watched = wanted ? wanted | SPT_SIGNALS_OF_CONNECTIONS : 0;
+    return true;
+}
+
 struct spt_http_call *spt_http_call_new(struct spt_http_pool *pool,
-                                        const struct spt_http_args *args, void *owner)
+                                        const struct spt_http_args *args, void *owner,
+                                        const unsigned *hooks)
 {
     struct spt_http_call *call = acquire(pool);
     if (!call)
@@ -136,25 +114,27 @@ struct spt_http_call *spt_http_call_new(struct spt_http_pool *pool,
     call->pool = pool;
     call->owner = owner;
     call->end = (struct spt_http_end){0};
-    call->deferred.run = NULL;
-    call->hooks.key = call->anchored = NULL;
-    call->hooks.end_due = false;
+    call->anchored = NULL;
     call->account = NULL;
-    call->place = 0;
+    call->watched = NULL;
     call->ref = ++pool->sched->counts.refs;
     call->number = args->number;
-    call->kept = (struct spt_http_kept){.max = pool->bodies_max};
     if (!args->number.request)
         call->number.request = call->ref;
     fill(&call->request, args);
+    unsigned wanted = spt_http_record_wanted(&pool->sched->trace, pool->bodies_max > 0);
+    if ((wanted || hooks) && !watch(call, hooks ? owner : NULL, hooks ? *hooks : 0)) {
+        spt_http_call_release(call);
+        return NULL;
+    }
+    call->request.state.watched |= wanted;
     return call;
 }
 
-void spt_http_call_hook(struct spt_http_call *call, const void *key, unsigned wanted)
+void spt_http_call_unhook(struct spt_http_call *call)
 {
-    call->hooks.key = key;
-    spt_signal_log_reset(&call->hooks.log, wanted);
-    call->request.state.watched = wanted ? wanted | SPT_SIGNALS_OF_CONNECTIONS : 0;
+    if (call->watched)
+        call->watched->hooks.key = NULL;
 }
 
 void spt_http_call_check_limit(lua_State *L, const struct spt_sched *s)
@@ -182,13 +162,13 @@ int spt_http_call_start(struct spt_http_call *call, const struct spt_session_han
     struct spt_request *r = &call->request;
     struct spt_account *account = task->spawn.account;
     call->task = task->id;
-    call->t_start_ns = spt_sched_clock(call->pool->sched);
     r->max_body = spt_account_max_body(account, r->max_body);
-    r->state.watched |= spt_http_record_wanted(&call->pool->sched->trace, call->kept.max > 0);
     int rc = handle->session ? spt_attempt_start(handle->session, r) : SEPTET_ECLOSED;
     if (rc == SEPTET_OK) {
         call->account = account;
         spt_account_add_request(account);
+    } else {
+        r->state.t_start_ns = spt_sched_clock(call->pool->sched); /* for the record */
     }
     if (rc == SEPTET_OK && r->upload) {
         struct spt_upload_handle *upload = SPT_OF(r->upload, struct spt_upload_handle, upload);
@@ -201,10 +181,10 @@ int spt_http_call_start(struct spt_http_call *call, const struct spt_session_han
 void spt_http_call_set_place(lua_State *L, struct spt_http_call *call)
 {
     struct spt_sched *s = call->pool->sched;
-    if (s->trace.level < 2)
+    if (s->trace.level < 2 || !call->watched)
         return;
-    call->place = spt_inspect_place(L, s, 1);
-    spt_trace_pin(&s->trace, call->place); /* until recycled: the record is still to come */
+    call->watched->place = spt_inspect_place(L, s, 1);
+    spt_trace_pin(&s->trace, call->watched->place); /* the record is still to come */
 }
 
 void spt_http_call_describe(const struct spt_http_call *call, char *text, size_t size)
@@ -214,18 +194,27 @@ void spt_http_call_describe(const struct spt_http_call *call, char *text, size_t
     snprintf(text, size, "%s %s", r->method, spt_redact_kept_url(r->url, room, sizeof room));
 }
 
+static void unwatch(struct spt_http_call *call)
+{
+    struct spt_http_watched *w = call->watched;
+    if (!w)
+        return;
+    spt_trace_unpin(&call->pool->sched->trace, w->place);
+    spt_signal_log_release(&w->hooks.log);
+    free(w);
+    call->watched = NULL;
+}
+
 static void recycle(struct spt_http_call *call)
 {
     struct spt_http_pool *pool = call->pool;
     struct spt_driver *driver = pool->env->driver;
-    spt_trace_unpin(&pool->sched->trace, call->place);
-    call->place = 0;
+    unwatch(call);
     if (driver) /* which has its own limit for idle buffers */
         spt_attempt_reset(&call->request, driver);
     else
         spt_request_release(&call->request);
     if (!driver || pool->n == CALLS_MAX) {
-        spt_signal_log_release(&call->hooks.log);
         free(call);
         return;
     }
@@ -239,7 +228,7 @@ void spt_http_call_release(struct spt_http_call *call)
     if (!call)
         return;
     call->owner = NULL;
-    if (!call->deferred.run) /* otherwise the delivery recycles it */
+    if (!call->watched || !call->watched->deferred.run) /* otherwise the delivery recycles it */
         recycle(call);
 }
 
@@ -281,15 +270,16 @@ int spt_http_call_raise(lua_State *L, const struct spt_http_call *call, int stat
  * waiting task is resumed. */
 static void deliver(struct spt_deferred *deferred, lua_State *L)
 {
-    struct spt_http_call *call = SPT_OF(deferred, struct spt_http_call, deferred);
+    struct spt_http_watched *w = SPT_OF(deferred, struct spt_http_watched, deferred);
+    struct spt_http_call *call = w->call;
     if (call->pool->env->driver &&
-        !spt_http_hooks_deliver(L, &call->hooks, &call->request, &call->end)) {
+        !spt_http_hooks_deliver(L, &w->hooks, &call->request, &call->end)) {
         struct spt_sched *s = call->pool->sched;
         const char *message = lua_tostring(L, -1);
         s->hooks.warn(s->hooks.ud, message ? message : "a trace hook failed");
         lua_pop(L, 1);
     }
-    call->deferred.run = NULL;
+    w->deferred.run = NULL;
     if (call->end.reached && call->anchored)
         spt_anchor_release(L, call->anchored);
     if (!call->owner)
@@ -297,24 +287,25 @@ static void deliver(struct spt_deferred *deferred, lua_State *L)
 }
 
 /* Schedules delivery to the hooks, unless it is scheduled or under way. */
-static void schedule_delivery(struct spt_http_call *call)
+static void schedule_delivery(struct spt_http_watched *w)
 {
-    if (call->deferred.run)
+    if (w->deferred.run)
         return;
-    spt_link_init(&call->deferred.link);
-    call->deferred.run = deliver;
-    spt_sched_defer(call->pool->sched, &call->deferred);
+    spt_link_init(&w->deferred.link);
+    w->deferred.run = deliver;
+    spt_sched_defer(w->call->pool->sched, &w->deferred);
 }
 
 void spt_http_call_on_signal(struct spt_request *request, const struct spt_signal *signal)
 {
     struct spt_http_call *call = SPT_OF(request, struct spt_http_call, request);
-    spt_http_record_signal(&call->pool->sched->trace, call->task, call->ref, &call->kept, signal);
-    if (!call->hooks.key)
+    struct spt_http_watched *w = call->watched;
+    spt_http_record_signal(&call->pool->sched->trace, call->task, call->ref, &w->kept, signal);
+    if (!w->hooks.key)
         return;
-    spt_signal_log_add(&call->hooks.log, signal);
-    if (spt_signal_log_has_next(&call->hooks.log))
-        schedule_delivery(call);
+    spt_signal_log_add(&w->hooks.log, signal);
+    if (spt_signal_log_has_next(&w->hooks.log))
+        schedule_delivery(w);
 }
 
 /* Stores the URL for the record. The URL and the method of an admitted request are those sent to
@@ -370,7 +361,7 @@ static void record(const struct spt_http_call *call)
     const struct spt_request *r = &call->request;
     const struct spt_response *response = response_of(r);
     const struct spt_times *times = &response->times;
-    int64_t total_ns = (int64_t)(call->end.t_ns - call->t_start_ns);
+    int64_t total_ns = (int64_t)(call->end.t_ns - r->state.t_start_ns);
     const char *code = call->end.cancelled ? "cancelled" : r->failure.code;
     if (!tr->ring)
         return;
@@ -389,7 +380,7 @@ static void record(const struct spt_http_call *call)
         .resend = call->number.resend,
         .connection = response->peer.connection,
         .peer = peer_text(call->pool, response),
-        .place = call->place,
+        .place = call->watched ? call->watched->place : 0,
         .url = url_text(tr, r),
         .method = method_text(tr, r),
         .code = spt_trace_intern(tr, code),
@@ -399,7 +390,7 @@ static void record(const struct spt_http_call *call)
         .reused = response->reused,
         .insecure = spt_header_block_is_insecure(r),
     };
-    spt_trace_xfer(tr, call->t_start_ns, call->task, call->ref, &x);
+    spt_trace_xfer(tr, r->state.t_start_ns, call->task, call->ref, &x);
 }
 
 void spt_http_call_ended(struct spt_http_call *call)
@@ -411,10 +402,11 @@ void spt_http_call_ended(struct spt_http_call *call)
     if (call->request.upload)
         spt_upload_handle_on_done(&call->request);
     call->end.reached = true;
-    if (call->hooks.key) {
-        spt_signal_log_close(&call->hooks.log, call->end.t_ns);
-        call->hooks.end_due = true;
-        schedule_delivery(call);
+    struct spt_http_watched *w = call->watched;
+    if (w && w->hooks.key) {
+        spt_signal_log_close(&w->hooks.log, call->end.t_ns);
+        w->hooks.end_due = true;
+        schedule_delivery(w);
     } else if (call->anchored) {
         spt_anchor_release(s->main, call->anchored);
     }
@@ -427,7 +419,6 @@ static void on_host_end(struct spt_resource *resource)
     for (struct spt_link *l; (l = spt_list_pop(&pool->idle));) {
         struct spt_http_call *call = SPT_OF(l, struct spt_http_call, link);
         spt_request_release(&call->request);
-        spt_signal_log_release(&call->hooks.log);
         free(call);
     }
     pool->n = 0;

@@ -13,69 +13,38 @@
 #include "core/sched.h"
 #include "http/request.h"
 #include "op/env.h"
+#include "op/http/args.h"
 #include "op/http/call_hooks.h"
 #include "op/http/record.h"
 
 struct spt_account;
-struct spt_headers;
-struct spt_http_options;
 struct spt_http_pool;
 struct spt_http_refs;
 struct spt_session_handle;
-struct spt_upload_handle;
 
-/* Which attempt of which request a call is. */
-struct spt_http_number {
-    uint32_t request; /* the same for its redirects and retries */
-    uint16_t resend;  /* number of attempts before this one */
+/* What only a call with hooks needs, or one that the trace follows from level 2 on. Thousands of
+ * queued calls do without. */
+struct spt_http_watched {
+    struct spt_http_call *call;
+    struct spt_deferred deferred; /* delivers signals and the end of the request to its hooks */
+    struct spt_http_hooks hooks;
+    struct spt_http_kept kept;
+    struct spt_signalled signalled;
+    uint64_t place; /* line of the script, at trace level 2 */
 };
 
 struct spt_http_call {
-    struct spt_link link;         /* in the pool while idle */
-    struct spt_deferred deferred; /* delivers signals and the end of the request to its hooks */
+    struct spt_link link; /* in the pool while idle */
     /* userdata to unanchor after the end was delivered; NULL for none */
     const void *anchored;
-    uint64_t t_start_ns;
     struct spt_http_end end;
-    uint64_t place; /* line of the script, at trace level 2 */
     uint32_t task, ref;
     struct spt_http_number number;
-    struct spt_http_kept kept;
     struct spt_http_pool *pool;
-    struct spt_account *account; /* borrowed; counts the request while it is in flight */
-    struct spt_http_hooks hooks;
-    void *owner; /* the operation or stream; NULL once detached */
+    struct spt_account *account;      /* borrowed; counts the request while it is in flight */
+    struct spt_http_watched *watched; /* owned; NULL if it needs none */
+    void *owner;                      /* the operation or stream; NULL once detached */
     struct spt_request request;
-};
-
-/* The arguments of a script's call, kept alive by the values on its stack. */
-struct spt_http_args {
-    const struct spt_session_handle *handle;
-    const struct spt_http_options *options;
-    const char *method, *url;
-    const struct spt_headers *headers;
-    const char *body;
-    size_t body_len; /* bytes */
-    struct spt_upload_handle *upload;
-    uint64_t deadline_ns;          /* 0 for none */
-    struct spt_http_number number; /* all zero for a new request */
-};
-
-/* The indices of the arguments of http() and http_stream(). */
-enum {
-    SPT_HTTP_ARG_SESSION = 1,
-    SPT_HTTP_ARG_OPTIONS,
-    SPT_HTTP_ARG_HEADERS,
-    SPT_HTTP_ARG_METHOD,
-    SPT_HTTP_ARG_URL,
-    SPT_HTTP_ARG_BODY,
-    SPT_HTTP_ARG_TIMEOUT,
-    SPT_HTTP_ARG_HOOKS,
-    SPT_HTTP_ARGS_KEPT = SPT_HTTP_ARG_HOOKS, /* number of those that a stream keeps alive */
-    SPT_HTTP_ARG_NO_FOLLOW,
-    SPT_HTTP_ARG_NUMBER,
-    SPT_HTTP_ARG_RESEND,
-    SPT_HTTP_ARG_WHOLE, /* of http_stream() only */
 };
 
 /* Makes a host's pool of calls, which lives as long as the Lua state. The functions that start
@@ -103,20 +72,18 @@ static inline void spt_http_add_functions(lua_State *L, struct spt_env *env,
     luaL_setfuncs(L, functions, 2);
 }
 
-/* Reads the arguments of http() from the stack. Those from the body on may be nil or absent,
- * because a waiting task with fewer values keeps a smaller stack. Raises Usage. */
-void spt_http_args_check(lua_State *L, struct spt_env *env, struct spt_http_args *args);
-
 /* Raises LimitExceeded if the running task may not have another request in flight. */
 void spt_http_call_check_limit(lua_State *L, const struct spt_sched *s);
 
 /* Takes a call from the pool, or allocates one, and fills it in from `args`. The owner sets the
- * callbacks that it needs. Returns NULL if out of memory. */
+ * callbacks that it needs. Gives the call the hooks that were registered with the owner as their
+ * key, and want these signals, as bits; NULL for no hooks. Returns NULL if out of memory. */
 struct spt_http_call *spt_http_call_new(struct spt_http_pool *pool,
-                                        const struct spt_http_args *args, void *owner);
+                                        const struct spt_http_args *args, void *owner,
+                                        const unsigned *hooks);
 
-/* Gives a call hooks: those that were registered under `key` and want these signals, as bits. */
-void spt_http_call_hook(struct spt_http_call *call, const void *key, unsigned wanted);
+/* Takes the hooks away, before anything is delivered to them. */
+void spt_http_call_unhook(struct spt_http_call *call);
 
 /* Starts the request of a task. Its account limits the body. Returns what spt_attempt_start()
  * returns, or SEPTET_ECLOSED if the session is closed. */

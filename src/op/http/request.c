@@ -54,7 +54,7 @@ static int http_start(septet_op *op)
     const struct spt_task *task = op->task;
     int rc = spt_http_call_start(http->call, http->handle, task);
     if (rc != SEPTET_OK) { /* the await raises immediately, so no deferred event is sent */
-        http->call->hooks.key = NULL;
+        spt_http_call_unhook(http->call);
         spt_http_call_ended(http->call);
     }
     return rc;
@@ -109,14 +109,13 @@ static int run(lua_State *L, const struct spt_http_args *args, const struct spt_
     if (spt_op_check_cancelled(s))
         return spt_op_await_cancelled(L, &http->op);
     spt_http_call_check_limit(L, s);
-    struct spt_http_call *call = spt_http_call_new(spt_http_pool(L), args, http);
+    struct spt_http_call *call =
+        spt_http_call_new(spt_http_pool(L), args, http, hooks ? &wanted : NULL);
     if (!call)
         return spt_http_failure_raise_memory(L, args->method, args->url);
     http->call = call;
     http->handle = args->handle;
     http->op.ref = call->ref;
-    if (hooks)
-        spt_http_call_hook(call, http, wanted);
     call->request.manner.follows_redirects = !no_follow;
     call->request.events = &events;
     spt_http_call_set_place(L, call);

@@ -123,7 +123,7 @@ static int open_start(septet_op *op)
         return rc;
     }
     leave_scope(stream);
-    stream->call->hooks.key = NULL; /* the await raises immediately: request.lua reports that */
+    spt_http_call_unhook(stream->call); /* the await raises immediately: request.lua reports that */
     spt_http_call_ended(stream->call);
     return rc;
 }
@@ -230,13 +230,12 @@ static int l_stream(lua_State *L)
         return spt_op_await_cancelled(L, &op->op);
     spt_http_call_check_limit(L, s);
     spt_anchor_keep(L, STREAM);
-    struct spt_http_call *call = spt_http_call_new(spt_http_pool(L), &args, stream);
+    struct spt_http_call *call =
+        spt_http_call_new(spt_http_pool(L), &args, stream, hooked ? &wanted : NULL);
     if (!call) {
         spt_anchor_release(L, stream);
         return spt_http_failure_raise_memory(L, args.method, args.url);
     }
-    if (hooked)
-        spt_http_call_hook(call, stream, wanted);
     spt_http_call_set_place(L, call);
     attach(stream, call, &args, no_follow, whole);
     op->op.ref = call->ref;
