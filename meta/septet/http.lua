@@ -73,10 +73,11 @@ local Pool = {}
 function Pool:close() end
 
 --- Has requests without options send these, and end after `total` seconds, or nil.
+---@param object septet.Session the session that scripts have
 ---@param options userdata from http_options()
 ---@param headers userdata from http_headers()
 ---@param total number|nil
-function Pool:set_plain(options, headers, total) end
+function Pool:set_plain(object, options, headers, total) end
 
 --- Returns a list of the cookies that have not expired, or of those that a URL gets.
 ---@param url string|nil in normal form

@@ -25,6 +25,27 @@ bool spt_bare_is(lua_State *L, const struct spt_sched *s, int index)
     return false;
 }
 
+septet_op *spt_bare_done(const struct spt_sched *s)
+{
+    const struct spt_task *t = s->current;
+    return t && t->co ? t->wait.op : NULL;
+}
+
+bool spt_bare_begins(lua_State *L, const struct spt_sched *s)
+{
+    return s->current && !s->current->co && spt_op_can_wait(L, s);
+}
+
+void spt_bare_keep(lua_State *L, const struct spt_sched *s, int argument, int index)
+{
+    if (s->current->co)
+        return;
+    spt_task_push(L, s->current);
+    lua_pushvalue(L, index);
+    lua_setiuservalue(L, -2, argument + 1);
+    lua_pop(L, 1);
+}
+
 /* Stores the value on top of the main stack as the result or the error, in place of the call. */
 static void keep_result(struct spt_task *t, enum spt_task_state outcome)
 {

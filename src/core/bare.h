@@ -3,28 +3,47 @@
  * but wait for one operation, as that of task.spawn(task.sleep, 1). Its first turn calls the
  * function on the main state, where the wait returns instead of suspending. The operation is in the
  * task's slot, and the last turn ends the task by it. This saves 1.2 KB of the 2 KB that a sleeping
- * task takes. */
+ * task takes.
+ *
+ * If the operation has a `close`, its results, its errors and what follows them are those of a
+ * function that runs: the task gets a coroutine for the last turn, which calls the function once
+ * more. It finds the operation by spt_bare_done(). */
 #ifndef SPT_CORE_BARE_H
 #define SPT_CORE_BARE_H
 
 #include <lua.h>
 #include <stdbool.h>
 
+#include "septet/op.h"
+
 struct spt_sched;
 struct spt_task;
 
 /* Lets tasks run a function without a coroutine. The function must only check its arguments, and
- * then await one operation that fits into the slot, pushes nothing, and has no `close`. */
+ * then await one operation that fits into the slot. The operation pushes nothing, or has a `close`,
+ * and then the function begins with spt_bare_done(). */
 void spt_bare_allow(struct spt_sched *s, lua_CFunction function);
 
 /* Returns true if the function at `index` is one of those. */
 bool spt_bare_is(lua_State *L, const struct spt_sched *s, int index);
 
+/* Returns the operation of the running task if its function was called before, without a coroutine,
+ * and its wait is over: the function ends by spt_op_resumed(). Returns NULL otherwise. */
+septet_op *spt_bare_done(const struct spt_sched *s);
+
+/* Returns true if the running function is that of a bare task, in its first turn. */
+bool spt_bare_begins(lua_State *L, const struct spt_sched *s);
+
+/* Has the running task, if it is in its first turn and bare, keep the value at `index` alive in
+ * place of an argument, with which the function will be called once more. */
+void spt_bare_keep(lua_State *L, const struct spt_sched *s, int argument, int index);
+
 /* Runs the first turn of a bare task, which is the running one. Returns false if it needs a
  * coroutine, because its function raised an error; the task is then no longer bare. */
 bool spt_bare_begin(struct spt_task *t);
 
-/* Runs the turn in which the wait of a bare task is over. Sets its result and its outcome. */
+/* Runs the turn in which the wait of a bare task is over, if its operation has no `close`. Sets its
+ * result and its outcome. */
 void spt_bare_end(struct spt_task *t);
 
 #endif

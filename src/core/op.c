@@ -182,12 +182,6 @@ static int push_protected(lua_State *L)
     return op->type->push(op, L);
 }
 
-/* Returns the number of results of an operation of this type, which was closed. */
-static int op_results(lua_State *L, const septet_op_type *type, int n)
-{
-    return type->abi == SPT_OP_ABI_THEN ? ((const struct spt_op_type *)type)->then(L, n) : n;
-}
-
 /* Pushes the results of a done operation to its coroutine. Closes it on every path. */
 static int op_finish(lua_State *L, septet_op *op)
 {
@@ -202,7 +196,10 @@ static int op_finish(lua_State *L, septet_op *op)
     lua_pushlightuserdata(L, op);
     int status = lua_pcall(L, 1, LUA_MULTRET, 0);
     op_close(op, SPT_OP_CLOSED);
-    return status == LUA_OK ? op_results(L, type, lua_gettop(L) - base) : lua_error(L);
+    if (status != LUA_OK)
+        return lua_error(L);
+    int n = lua_gettop(L) - base;
+    return type->abi == SPT_OP_ABI_THEN ? ((const struct spt_op_type *)type)->then(L, n) : n;
 }
 
 /* Warns about a task that swallows its cancellation in a loop: it never ends, and tasks that wait
@@ -249,7 +246,7 @@ void spt_op_push_cancelled(lua_State *L, struct spt_task *t)
     push_cancelled(L, t->sched, canceller);
 }
 
-static int resumed(lua_State *L, int status, lua_KContext ctx)
+int spt_op_resumed(lua_State *L, int status, lua_KContext ctx)
 {
     septet_op *op = (septet_op *)ctx;
     task_of(op)->wait.shielded = false;
@@ -265,7 +262,7 @@ static int suspend(lua_State *L, septet_op *op)
     if (!task_of(op)->co) /* nothing is to be suspended: core/bare.h */
         return 0;
     lua_pushlightuserdata(L, (void *)&spt_op_wait_mark);
-    return lua_yieldk(L, 1, (lua_KContext)op, resumed);
+    return lua_yieldk(L, 1, (lua_KContext)op, spt_op_resumed);
 }
 
 /* --- awaiting --- */
@@ -364,7 +361,7 @@ int spt_op_wait(lua_State *L, septet_op *op, bool shielded)
     if (rc != SEPTET_OK)
         return raise_bad_start(L, op, rc);
     if (op->state == SPT_OP_DONE) {
-        if (t->turn.budget-- > 0)
+        if (t->co && t->turn.budget-- > 0)
             return op_finish(L, op);
         spt_task_yielding(t);
         return suspend(L, op);

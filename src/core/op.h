@@ -46,6 +46,10 @@ bool spt_op_check_cancelled(struct spt_sched *s);
 int spt_op_await_cancelled(lua_State *L, septet_op *op);
 int spt_op_wait(lua_State *L, septet_op *op, bool shielded);
 
+/* Ends a function by the operation `op`, which is over: returns its results, or raises. What an
+ * await continues with. */
+int spt_op_resumed(lua_State *L, int status, lua_KContext op);
+
 /* Pushes the error of a cancelled wait of the task, to be raised. Raises out of memory. */
 void spt_op_push_cancelled(lua_State *L, struct spt_task *t);
 

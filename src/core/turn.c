@@ -103,6 +103,9 @@ static int new_coroutine(lua_State *L)
 /* Ends a task that gets no coroutine, with the error on top of the stack. */
 static void fail_unstarted(lua_State *L, struct spt_task *t)
 {
+    if (t->wait.op) /* of a bare task */
+        spt_op_lose(t->wait.op);
+    t->wait.op = NULL;
     spt_task_push(L, t);
     spt_first_call_drop(L, t);
     lua_insert(L, -2);
@@ -152,12 +155,17 @@ static void end_turn(struct spt_task *t, uint64_t t0_ns, bool ended)
         spt_inspect_report_slow(t, ns);
 }
 
-/* Runs a turn of a bare task. Returns false, with nothing done, if it needs a coroutine. */
+/* Runs a turn of a bare task. Returns false, with nothing done, if it needs a coroutine. That has
+ * the results and errors of a wait that is over, unless it has none. */
 static bool run_bare(struct spt_task *t, bool fresh)
 {
     struct spt_sched *s = t->sched;
     uint64_t t0_ns = s->now_ns;
     bool done = true;
+    if (!fresh && t->wait.op->type->close) {
+        t->body.bare = false;
+        return false;
+    }
     s->current = t;
     t->turn.budget = BUDGET;
     if (fresh)
@@ -181,7 +189,7 @@ void spt_turn_run(struct spt_task *t)
     spt_task_become(t, SPT_TASK_RUNNING);
     if (t->body.bare && run_bare(t, fresh))
         return;
-    if (fresh) {
+    if (fresh || !t->co) {
         if (!start(t))
             return;
         nargs = t->spawn.nargs + 2; /* with the task and its function, for spt_body_run() */

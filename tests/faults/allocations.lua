@@ -380,6 +380,38 @@ function scripts.sockets()
   end)
 end
 
+-- A request by a function, by a task of its own, and with options, each to a redirect.
+function scripts.requests()
+  local http = require "septet.http"
+  local server <close> = net.listen()
+  local url = ("http://127.0.0.1:%d/"):format(server.port)
+  task.group(function(g)
+    local serving = g:spawn(function()
+      for c in server:connections() do
+        g:spawn(function()
+          local path
+          for line in c:lines() do
+            path = line:match "^GET (%S+)" or path
+            if #line <= 1 then
+              c:write(path == "/"
+                and "HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"
+                or "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+            end
+          end
+          c:close()
+        end)
+      end
+    end)
+    local session <close> = http.session { timeout = 5 }
+    assert(session:get(url).body == "hello")
+    local t = g:spawn(session.get, session, url)
+    assert(t:await().body == "hello")
+    assert(session:get(url, { headers = { A = "1" } }).body == "hello")
+    session:close()
+    serving:cancel()
+  end)
+end
+
 function scripts.redis()
   local core = debug.getregistry()["septet.core"]
   local server <close> = net.listen()

@@ -199,3 +199,124 @@ describe("a verb", function()
     end)
   end)
 end)
+
+-- Runs fn(session, url), where each function that runs is a task's own: it needs no coroutine while
+-- the request waits.
+local function with_session(options, fn)
+  with_server(function(url, wire)
+    local session <close> = http.session(options)
+    fn(session, url, wire)
+  end)
+end
+
+describe("a task that is one request", function()
+  it("has the response that any other task has, of each verb", function()
+    with_session({}, function(session, url)
+      for _, verb in ipairs(VERBS) do
+        for path in pairs(answers) do
+          local expected = seen(pcall(session[verb], session, url .. path))
+          local t = task.spawn(session[verb], session, url .. path)
+          equal(seen(pcall(t.await, t)), expected, verb .. " " .. path)
+        end
+      end
+    end)
+  end)
+
+  it("follows redirects, in the same task and before the session's timeout", function()
+    with_session({ timeout = 20 }, function(session, url)
+      local t = task.spawn(session.get, session, url .. "/twice")
+      local r = t:await()
+      equal({ r.status, r.url, #r.history, session:stats().redirects }, { 200, url .. "/ok", 2, 2 })
+      equal(t:status(), "done")
+    end)
+  end)
+
+  it("raises what any other task raises", function()
+    with_session({ deny = "10.0.0.0/8" }, function(session, url)
+      for _, target in ipairs { url .. "/bad", url .. "/gone", "http://10.0.0.1/", "ftp://x/", "x",
+        "http://127.0.0.1:1/", "http://a/\0", 7, false } do
+        local expected = seen(pcall(session.get, session, target))
+        local t = task.spawn(session.get, session, target)
+        local got = seen(pcall(t.await, t))
+        expected[7], got[7] = tostring(expected[7]):gsub("^%S+:%d+: ", ""), tostring(got[7])
+        equal(got, expected)
+        equal(t:status(), "failed")
+      end
+      local t = task.spawn(session.get, session, url .. "/ok", { timout = 1 })
+      raises_error({ kind = "Usage" }, t.await, t)
+    end)
+  end)
+
+  it("can be cancelled before it starts, in the queue and in flight", function()
+    with_session({ limit = 1 }, function(session, url)
+      local tasks = {}
+      for i = 1, 4 do tasks[i] = task.spawn(session.get, session, url .. "/ok") end
+      tasks[1]:cancel()
+      task.checkpoint()
+      for _, t in ipairs(tasks) do t:cancel() end
+      for _, t in ipairs(tasks) do
+        raises_error({ kind = "TaskCancelled" }, t.await, t)
+        equal(t:status(), "cancelled")
+      end
+      equal(session:get(url .. "/ok").status, 200)
+      local ok, err = pcall(task.timeout, 0.001, function()
+        task.gather { task.spawn(session.get, session, "http://127.0.0.1:1/") }
+        task.sleep(1)
+      end)
+      equal({ ok, err.kind == "Timeout" or err.kind == "HttpError" }, { false, true })
+    end)
+  end)
+
+  it("keeps its session and its URL until it ends, whatever the script does", function()
+    with_session({ limit = 2 }, function(_, url)
+      local tasks = {}
+      for i = 1, 20 do
+        local session = http.session { headers = { ["X-I"] = tostring(i) } }
+        tasks[i] = task.spawn(session.get, session, url .. "/there?" .. i)
+        task.checkpoint()
+        if i % 2 == 0 then
+          session.handle, session.headers, session.core_options = nil, nil, nil
+          session.without_credentials = nil
+        end
+      end
+      for i, t in ipairs(tasks) do
+        collectgarbage()
+        local ok, r = pcall(t.await, t)
+        if i % 2 == 1 then equal({ ok, r.status }, { true, 200 }) end
+      end
+    end)
+  end)
+
+  it("ends with its session", function()
+    with_session({}, function(session, url)
+      local t = task.spawn(session.get, session, url .. "/ok")
+      task.checkpoint()
+      session:close()
+      raises_error({ kind = "HttpError", code = "closed" }, t.await, t)
+      t = task.spawn(session.get, session, url .. "/ok")
+      raises_error({ kind = "Usage" }, t.await, t)
+    end)
+  end)
+
+  it("says what it waits for", function()
+    with_session({}, function(session)
+      local server <close> = net.listen()
+      local t = task.spawn(session.get, session, ("http://127.0.0.1:%d/x"):format(server.port))
+      task.sleep(0.01)
+      equal(t:status(), "suspended")
+      equal(t:traceback():find "in %?" ~= nil, true)
+      t:cancel()
+    end)
+  end)
+
+  it("of many, each has its own response", function()
+    with_session({ limit = 8 }, function(session, url, wire)
+      local tasks = {}
+      for i = 1, 500 do tasks[i] = task.spawn(session.get, session, url .. "/ok?" .. i) end
+      for i, r in ipairs(task.gather(tasks)) do
+        equal({ r.body, r.url }, { "hello", url .. "/ok?" .. i })
+      end
+      equal(#wire, 500)
+    end)
+  end)
+end)

@@ -129,7 +129,7 @@ function session.new(options)
   -- What a verb does by itself follows redirects, and neither retries nor waits for a rate.
   if not (self.trace or self.base_url or self.pace or self.retries or connection.raw)
     and self.redirects > 0 then
-    handle:set_plain(core_options, self.headers, times.total)
+    handle:set_plain(self, core_options, self.headers, times.total)
   end
   return self
 end

@@ -181,7 +181,7 @@ int spt_http_call_start(struct spt_http_call *call, const struct spt_session_han
 void spt_http_call_set_place(lua_State *L, struct spt_http_call *call)
 {
     struct spt_sched *s = call->pool->sched;
-    if (s->trace.level < 2 || !call->watched)
+    if (s->trace.level < 2 || !call->watched || !s->current->co) /* a bare task has no line */
         return;
     call->watched->place = spt_inspect_place(L, s, 1);
     spt_trace_pin(&s->trace, call->watched->place); /* the record is still to come */

@@ -8,6 +8,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "core/bare.h"
 #include "core/check.h"
 #include "core/op.h"
 #include "core/task.h"
@@ -96,6 +97,9 @@ static void http_describe(const septet_op *op, char *text, size_t size)
         .close = http_close, .describe = http_describe,                                            \
     }
 
+enum { VERB_SESSION = 1, VERB_URL, VERB_HANDLE }; /* arguments, and what is pushed behind them */
+enum { VERB_METHOD = 3, VERB_OTHER };             /* upvalues of a verb */
+
 /* Runs an attempt with checked arguments, and waits for its end. `hooks` is the index of its hooks,
  * or 0. */
 static int run(lua_State *L, const struct spt_http_args *args, const struct spt_op_type *type,
@@ -119,6 +123,7 @@ static int run(lua_State *L, const struct spt_http_args *args, const struct spt_
     call->request.manner.follows_redirects = !no_follow;
     call->request.events = &events;
     spt_http_call_set_place(L, call);
+    spt_bare_keep(L, s, VERB_SESSION, VERB_HANDLE); /* only verbs may be those of bare tasks */
     return spt_op_wait(L, &http->op, false);
 }
 
@@ -154,9 +159,6 @@ static int l_http(lua_State *L)
 }
 
 /* --- verbs --- */
-
-enum { VERB_SESSION = 1, VERB_URL, VERB_HANDLE }; /* arguments, and what is pushed behind them */
-enum { VERB_METHOD = 3, VERB_OTHER };             /* upvalues */
 
 /* Pushes the handle of a session. Returns NULL, with another value on the stack, if it has none. */
 static const struct spt_session_handle *push_handle(lua_State *L, const struct spt_http_refs *refs)
@@ -210,7 +212,10 @@ static int verb_then(lua_State *L, int n)
     if (n <= SPT_RESULT_REDIRECT)
         return 1;
     lua_rawgeti(L, LUA_REGISTRYINDEX, refs->follow);
-    lua_pushvalue(L, VERB_SESSION);
+    if (lua_type(L, VERB_SESSION) == LUA_TUSERDATA) /* the handle, which a bare task has kept */
+        lua_getiuservalue(L, VERB_SESSION, SPT_SESSION_UV_SESSION);
+    else
+        lua_pushvalue(L, VERB_SESSION);
     lua_pushvalue(L, first + SPT_RESULT_METHOD);
     lua_pushvalue(L, VERB_URL);
     lua_pushvalue(L, first + SPT_RESULT_DEADLINE);
@@ -226,13 +231,19 @@ static const struct spt_op_type verb_type = {HTTP_TYPE, verb_then};
 static int l_verb(lua_State *L)
 {
     struct spt_http_args args = {.method = NULL};
-    const struct spt_http_refs *refs = refs_of(L);
-    if (read_plain(L, refs, &args)) {
+    struct spt_sched *s = spt_env(L)->sched;
+    septet_op *done = spt_bare_done(s);
+    if (done)
+        return spt_op_resumed(L, LUA_YIELD, (lua_KContext)done);
+    if (read_plain(L, refs_of(L), &args)) {
         args.method = lua_tostring(L, lua_upvalueindex(VERB_METHOD));
         if (args.handle->plain.total_ns != SPT_NEVER)
-            args.deadline_ns =
-                spt_timer_instant(spt_sched_clock(spt_env(L)->sched), args.handle->plain.total_ns);
+            args.deadline_ns = spt_timer_instant(spt_sched_clock(s), args.handle->plain.total_ns);
         return run(L, &args, &verb_type, 0, false);
+    }
+    if (spt_bare_begins(L, s)) { /* the other function needs a coroutine */
+        lua_pushnil(L);
+        return lua_error(L);
     }
     lua_pushvalue(L, lua_upvalueindex(VERB_OTHER));
     lua_insert(L, 1);
@@ -333,4 +344,5 @@ void spt_open_http(lua_State *L, struct spt_env *env)
     spt_open_http_upload(L, env);
     spt_open_http_stream(L, env, pool);
     spt_http_refs_init(L, spt_http_pool_refs(pool));
+    spt_bare_allow(env->sched, l_verb);
 }

@@ -19,7 +19,7 @@
 #include "septet/septet.h"
 
 /* User values of a session: what its plain requests send. */
-enum { UV_OPTIONS = 1, UV_HEADERS, UV_KEPT = UV_HEADERS };
+enum { UV_OPTIONS = SPT_SESSION_UV_SESSION + 1, UV_HEADERS, UV_KEPT = UV_HEADERS };
 
 static void close_session(struct spt_session_handle *handle)
 {
@@ -116,20 +116,22 @@ static int l_session_stats(lua_State *L)
     return 1;
 }
 
-/* session:set_plain(options, headers, total): has requests without options send these, and end
- * after `total` seconds, or nil. Their verbs then do without Lua: request.c. */
+/* session:set_plain(object, options, headers, total): has requests without options send these, and
+ * end after `total` seconds, or nil. Their verbs then do without Lua: request.c. `object` is the
+ * session that scripts have. */
 static int l_session_set_plain(lua_State *L)
 {
     struct spt_session_handle *handle = spt_check_udata(L, 1, SPT_SESSION_META, "session");
     handle->plain = (struct spt_session_plain){
         .allowed = true,
-        .options = spt_check_udata(L, 2, SPT_OPTIONS_META, "options"),
-        .headers = spt_check_udata(L, 3, SPT_HEADERS_META, "headers"),
-        .total_ns = spt_check_opt_seconds(L, 4, SPT_NEVER),
+        .options = spt_check_udata(L, 3, SPT_OPTIONS_META, "options"),
+        .headers = spt_check_udata(L, 4, SPT_HEADERS_META, "headers"),
+        .total_ns = spt_check_opt_seconds(L, 5, SPT_NEVER),
     };
-    lua_settop(L, 3);
+    lua_settop(L, 4);
     lua_setiuservalue(L, 1, UV_HEADERS);
     lua_setiuservalue(L, 1, UV_OPTIONS);
+    lua_setiuservalue(L, 1, SPT_SESSION_UV_SESSION);
     return 0;
 }
 

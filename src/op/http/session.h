@@ -14,6 +14,8 @@ struct spt_session;
 
 #define SPT_SESSION_META "septet.http.session"
 
+enum { SPT_SESSION_UV_SESSION = 1 }; /* user value of a handle: the session that scripts have */
+
 /* What the requests of a session send that have no options of their own. */
 struct spt_session_plain {
     bool allowed;                           /* they need nothing of Lua before the response comes */
