@@ -19,7 +19,6 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/op.h"
-#include "core/prefetch.h"
 #include "core/sched.h"
 #include "core/task.h"
 #include "op/env.h"
@@ -27,97 +26,15 @@
 
 enum { CHANNEL = SPT_CHANNEL_INDEX, VALUE = SPT_CHANNEL_VALUE };
 
-struct channel_op {
-    septet_op op;
-    struct spt_link link;
-    struct spt_channel *channel;
-    const struct spt_channel_sender *sender; /* NULL for channel:send() */
-    lua_State *L;                            /* the coroutine that waits */
-    bool completed;                          /* before the wait, with `result` */
-    int result;
-};
-
-_Static_assert(sizeof(struct channel_op) <= SPT_SLOT_SIZE, "it lies in its task");
-
-/* recv() with a timeout. */
-struct timed_op {
-    struct channel_op recv;
-    uint64_t timeout_ns;
-    struct spt_timer timer;
-};
+_Static_assert(sizeof(struct spt_channel_op) <= SPT_SLOT_SIZE, "it lies in its task");
 
 enum { TIMED_OUT = 1 }; /* a status of timed_op */
-
-static const septet_op_type timed_type;
-
-static struct channel_op *waiting_at(struct spt_link *link)
-{
-    return SPT_OF(link, struct channel_op, link);
-}
-
-static struct channel_op *pop(struct spt_link *queue)
-{
-    struct spt_link *l = spt_list_pop(queue), *next = queue->next;
-    if (!l)
-        return NULL;
-    if (next != queue) { /* it probably completes next */
-        spt_prefetch_coroutine(waiting_at(next)->L);
-        if (next->next != queue)
-            spt_prefetch_task(SPT_OF(waiting_at(next->next), struct spt_task, slot));
-    }
-    return waiting_at(l);
-}
-
-/* Completes the wait of a receiver. */
-static void end_recv(struct channel_op *recv, int status)
-{
-    if (recv->op.type == &timed_type)
-        spt_timer_stop(&spt_op_sched(&recv->op)->tree.timers, &((struct timed_op *)recv)->timer);
-    septet_op_done(&recv->op, status);
-}
-
-/* --- giving and taking, which never wait and never fail --- */
-
-/* Hands the value to the receiver that has waited longest, or buffers it. Returns false if there is
- * no room. */
-static bool give(lua_State *L, struct spt_channel *ch)
-{
-    struct channel_op *receiver = pop(&ch->receivers);
-    if (!receiver && ch->ring.count >= ch->ring.capacity)
-        return false;
-    lua_pushvalue(L, VALUE);
-    if (receiver) {
-        spt_op_hand_over(L, receiver->L);
-        end_recv(receiver, SEPTET_OK);
-    } else {
-        spt_channel_ring_push(L, &ch->ring);
-    }
-    return true;
-}
-
-/* Pushes the oldest item, and buffers in its place the value of the sender that has waited longest.
- * Returns false, with nothing pushed, if there is no item. */
-static bool take(lua_State *L, struct spt_channel *ch)
-{
-    bool buffered = ch->ring.count > 0;
-    struct channel_op *sender = pop(&ch->senders);
-    if (buffered)
-        spt_channel_ring_pop(L, &ch->ring);
-    if (sender) {
-        lua_pushvalue(sender->L, VALUE);
-        lua_xmove(sender->L, L, 1);
-        if (buffered)
-            spt_channel_ring_push(L, &ch->ring);
-        septet_op_done(&sender->op, SEPTET_OK);
-    }
-    return buffered || sender;
-}
 
 /* --- the wait --- */
 
 static int send_start(septet_op *op)
 {
-    struct channel_op *send = (struct channel_op *)op;
+    struct spt_channel_op *send = (struct spt_channel_op *)op;
     if (send->completed)
         septet_op_done(op, send->result);
     else
@@ -127,7 +44,7 @@ static int send_start(septet_op *op)
 
 static int recv_start(septet_op *op)
 {
-    struct channel_op *recv = (struct channel_op *)op;
+    struct spt_channel_op *recv = (struct spt_channel_op *)op;
     if (recv->completed)
         septet_op_done(op, recv->result);
     else
@@ -137,14 +54,14 @@ static int recv_start(septet_op *op)
 
 static void on_due(struct spt_timer *timer)
 {
-    struct channel_op *recv = &SPT_OF(timer, struct timed_op, timer)->recv;
+    struct spt_channel_op *recv = &SPT_OF(timer, struct spt_channel_timed_op, timer)->recv;
     spt_link_remove(&recv->link);
     septet_op_done(&recv->op, TIMED_OUT);
 }
 
 static int timed_start(septet_op *op)
 {
-    struct timed_op *timed = (struct timed_op *)op;
+    struct spt_channel_timed_op *timed = (struct spt_channel_timed_op *)op;
     struct spt_sched *s = spt_op_sched(op);
     int rc = recv_start(op);
     if (!timed->recv.completed)
@@ -155,12 +72,12 @@ static int timed_start(septet_op *op)
 
 static void cancel(septet_op *op)
 {
-    spt_link_remove(&((struct channel_op *)op)->link);
+    spt_link_remove(&((struct spt_channel_op *)op)->link);
 }
 
 static void timed_cancel(septet_op *op)
 {
-    spt_timer_stop(&spt_op_sched(op)->tree.timers, &((struct timed_op *)op)->timer);
+    spt_timer_stop(&spt_op_sched(op)->tree.timers, &((struct spt_channel_timed_op *)op)->timer);
     cancel(op);
 }
 
@@ -191,7 +108,7 @@ static int timed_push(septet_op *op, lua_State *L)
 {
     if (op->status != TIMED_OUT)
         return recv_push(op, L);
-    double seconds = spt_time_seconds(((struct timed_op *)op)->timeout_ns);
+    double seconds = spt_time_seconds(((struct spt_channel_timed_op *)op)->timeout_ns);
     char text[64];
     snprintf(text, sizeof text, "recv: timed out after %g s", seconds);
     spt_error_push(L, "Timeout", "%s", text);
@@ -202,7 +119,7 @@ static int timed_push(septet_op *op, lua_State *L)
 
 static void describe(const septet_op *op, char *text, size_t size)
 {
-    const struct spt_channel *ch = ((const struct channel_op *)op)->channel;
+    const struct spt_channel *ch = ((const struct spt_channel_op *)op)->channel;
     if (ch->ring.capacity == LUA_MAXINTEGER)
         snprintf(text, size, "(no limit)");
     else
@@ -211,7 +128,7 @@ static void describe(const septet_op *op, char *text, size_t size)
 
 static const septet_op_type send_type = {
     .name = "send",
-    .size = sizeof(struct channel_op),
+    .size = sizeof(struct spt_channel_op),
     .start = send_start,
     .cancel = cancel,
     .push = send_push,
@@ -220,7 +137,7 @@ static const septet_op_type send_type = {
 
 static const septet_op_type recv_type = {
     .name = "recv",
-    .size = sizeof(struct channel_op),
+    .size = sizeof(struct spt_channel_op),
     .start = recv_start,
     .cancel = cancel,
     .push = recv_push,
@@ -229,23 +146,24 @@ static const septet_op_type recv_type = {
 
 static const septet_op_type timed_type = {
     .name = "recv",
-    .size = sizeof(struct timed_op),
+    .size = sizeof(struct spt_channel_timed_op),
     .start = timed_start,
     .cancel = timed_cancel,
     .push = timed_push,
     .describe = describe,
 };
 
-static struct channel_op *new_op(lua_State *L, struct spt_channel *ch, const septet_op_type *type)
+static struct spt_channel_op *new_op(lua_State *L, struct spt_channel *ch,
+                                     const septet_op_type *type)
 {
-    struct channel_op *op = (struct channel_op *)spt_op_new(L, spt_env(L)->sched, type);
+    struct spt_channel_op *op = (struct spt_channel_op *)spt_op_new(L, spt_env(L)->sched, type);
     spt_link_init(&op->link);
     op->channel = ch;
     op->L = L;
     return op;
 }
 
-static void complete_early(struct channel_op *op, int result)
+static void complete_early(struct spt_channel_op *op, int result)
 {
     op->completed = true;
     op->result = result;
@@ -258,14 +176,16 @@ static bool is_closed(const struct spt_channel *ch, const struct spt_channel_sen
 
 int spt_channel_send(lua_State *L, struct spt_channel *ch, const struct spt_channel_sender *sender)
 {
-    struct channel_op *op = new_op(L, ch, &send_type);
+    if (spt_channel_give_at_once(L, ch, sender))
+        return 0;
+    struct spt_channel_op *op = new_op(L, ch, &send_type);
     op->sender = sender;
     spt_channel_ring_reserve(L, &ch->ring);
     if (spt_op_check_cancelled(spt_op_sched(&op->op)))
         return spt_op_await_cancelled(L, &op->op);
     if (is_closed(ch, sender))
         complete_early(op, SEPTET_ECLOSED);
-    else if (give(L, ch))
+    else if (spt_channel_give(L, ch))
         complete_early(op, SEPTET_OK);
     return spt_op_wait(L, &op->op, false);
 }
@@ -273,13 +193,16 @@ int spt_channel_send(lua_State *L, struct spt_channel *ch, const struct spt_chan
 /* Waits for at most `timeout_ns`; SPT_NEVER: without a limit. */
 static int await_recv(lua_State *L, struct spt_channel *ch, uint64_t timeout_ns)
 {
+    if (spt_channel_take_at_once(L, ch))
+        return 1;
     bool timed = timeout_ns != SPT_NEVER;
-    struct channel_op *op = new_op(L, ch, timed ? &timed_type : &recv_type);
+    struct spt_channel_op *op = new_op(L, ch, timed ? &timed_type : &recv_type);
     if (timed)
-        ((struct timed_op *)op)->timeout_ns = timeout_ns;
+        ((struct spt_channel_timed_op *)op)->timeout_ns = timeout_ns;
+    op->is_timed = timed;
     if (spt_op_check_cancelled(spt_op_sched(&op->op)))
         return spt_op_await_cancelled(L, &op->op);
-    if (take(L, ch))
+    if (spt_channel_take(L, ch))
         complete_early(op, SEPTET_OK);
     else if (ch->closed)
         complete_early(op, SEPTET_ECLOSED);
@@ -294,7 +217,7 @@ int spt_channel_try_send(lua_State *L, struct spt_channel *ch,
     spt_channel_ring_reserve(L, &ch->ring);
     if (is_closed(ch, sender))
         return spt_channel_raise_closed(L);
-    lua_pushboolean(L, give(L, ch));
+    lua_pushboolean(L, spt_channel_give(L, ch));
     return 1;
 }
 
@@ -302,7 +225,7 @@ void spt_channel_refuse(struct spt_channel *ch, const struct spt_channel_sender 
 {
     struct spt_link *head = &ch->senders;
     for (struct spt_link *l = head->next, *next; l != head; l = next) {
-        struct channel_op *op = SPT_OF(l, struct channel_op, link);
+        struct spt_channel_op *op = SPT_OF(l, struct spt_channel_op, link);
         next = l->next;
         if (!sender || op->sender == sender) {
             spt_link_remove(l);
@@ -315,8 +238,8 @@ void spt_channel_close(struct spt_channel *ch)
 {
     ch->closed = true;
     spt_channel_refuse(ch, NULL);
-    for (struct channel_op *recv; (recv = pop(&ch->receivers));)
-        end_recv(recv, SEPTET_ECLOSED);
+    for (struct spt_channel_op *recv; (recv = spt_channel_pop(&ch->receivers));)
+        spt_channel_end_recv(recv, SEPTET_ECLOSED);
 }
 
 /* --- channels in Lua --- */
@@ -324,6 +247,15 @@ void spt_channel_close(struct spt_channel *ch)
 static struct spt_channel *check(lua_State *L)
 {
     return spt_check_self(L, "channel");
+}
+
+/* Like check(), but takes 60 instructions less, of 600 of a send or receive. Pushes one value. */
+static struct spt_channel *check_fast(lua_State *L)
+{
+    void *block = lua_touserdata(L, CHANNEL);
+    if (block && lua_getmetatable(L, CHANNEL) && lua_topointer(L, -1) == spt_env(L)->channel_meta)
+        return block;
+    return check(L);
 }
 
 /* channel(capacity): returns a new channel; the capacity defaults to 0. */
@@ -335,8 +267,10 @@ static int l_channel(lua_State *L)
         capacity = LUA_MAXINTEGER;
     else if (!lua_isnoneornil(L, 1))
         capacity = spt_check_count(L, 1, 0);
-    struct spt_channel *ch = lua_newuserdatauv(L, sizeof *ch, 1);
-    *ch = (struct spt_channel){.ring.capacity = capacity};
+    struct spt_channel_ring ring;
+    int places = spt_channel_ring_init(&ring, capacity);
+    struct spt_channel *ch = lua_newuserdatauv(L, sizeof *ch, places);
+    *ch = (struct spt_channel){.ring = ring};
     spt_link_init(&ch->senders);
     spt_link_init(&ch->receivers);
     luaL_setmetatable(L, SPT_CHANNEL_META);
@@ -354,8 +288,11 @@ void spt_channel_check_value(lua_State *L)
 static int l_send(lua_State *L)
 {
     spt_check_most(L, 2);
-    struct spt_channel *ch = check(L);
-    spt_channel_check_value(L);
+    bool is_nil = lua_isnoneornil(L, VALUE);
+    struct spt_channel *ch = check_fast(L);
+    if (is_nil)
+        spt_error_arg(L, VALUE, "nil cannot be sent");
+    lua_settop(L, VALUE);
     return spt_channel_send(L, ch, NULL);
 }
 
@@ -373,6 +310,8 @@ static int l_try_send(lua_State *L)
  * if there is none within the time. */
 static int l_recv(lua_State *L)
 {
+    if (lua_gettop(L) == 1)
+        return await_recv(L, check_fast(L), SPT_NEVER);
     if (lua_gettop(L) > 1 && !lua_isnil(L, 2) && spt_check_is_iterator(L))
         lua_settop(L, 1);
     spt_check_most(L, 2);
@@ -384,7 +323,7 @@ static int l_try_recv(lua_State *L)
 {
     spt_check_most(L, 1);
     struct spt_channel *ch = check(L);
-    if (take(L, ch))
+    if (spt_channel_take(L, ch))
         return 1;
     if (ch->closed)
         return push_closed(L);
@@ -443,5 +382,8 @@ static const luaL_Reg functions[] = {{"channel", l_channel}, {NULL, NULL}};
 void spt_open_channel(lua_State *L, struct spt_env *env)
 {
     spt_new_type(L, env, SPT_CHANNEL_META, methods);
+    luaL_getmetatable(L, SPT_CHANNEL_META);
+    env->channel_meta = lua_topointer(L, -1);
+    lua_pop(L, 1);
     spt_add_functions(L, env, functions);
 }

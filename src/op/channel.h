@@ -1,33 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* A channel, and what its senders do with it. Private to channel.c and channel_sender.c. */
+/* What the senders of a channel do with it. Private to channel.c and channel_sender.c. */
 #ifndef SPT_OP_CHANNEL_H
 #define SPT_OP_CHANNEL_H
 
 #include <lua.h>
 #include <stdbool.h>
-#include <stdint.h>
 
-#include "base/list.h"
-#include "op/channel_ring.h"
+#include "op/channel_transfer.h"
 
 #define SPT_CHANNEL_META "septet.channel"
-
-struct spt_sched;
-
-struct spt_channel {
-    struct spt_link senders;      /* channel_op, FIFO; empty while the buffer has room */
-    struct spt_link receivers;    /* empty while an item is buffered or a sender waits */
-    struct spt_channel_ring ring; /* the buffer */
-    unsigned nsenders;            /* number of senders made by channel:sender() and not closed */
-    bool closed;
-};
-
-struct spt_channel_sender {
-    struct spt_channel *channel; /* kept alive by the user value */
-    struct spt_sched *sched;
-    uint64_t spawn_place; /* spt_trace_place of the line that made it, pinned while it is open */
-    bool closed;
-};
 
 /* Checks the value at SPT_CHANNEL_VALUE, and makes it the top of the stack. */
 void spt_channel_check_value(lua_State *L);
