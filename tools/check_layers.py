@@ -26,7 +26,7 @@ import sys
 
 from check_style import circle_of
 
-LAYERS = ["base", "core", "loop", "dns", "fs", "html", "http", "net", "sqlite", "redis",
+LAYERS = ["base", "lazy", "core", "loop", "dns", "fs", "html", "http", "net", "sqlite", "redis",
           "op", "lua", "host", "cli", "module"]
 CLI = LAYERS.index("cli")
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

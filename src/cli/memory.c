@@ -4,7 +4,9 @@
 #ifdef WITH_MIMALLOC
 #include <mimalloc.h>
 #endif
+#ifndef WITH_LAZY_LIBRARIES
 #include <sqlite3.h>
+#endif
 
 /* Keeps freed memory in the process, instead of returning it to the system page by page. The heap
  * of a script is large at one moment and small at the next. */
@@ -20,10 +22,13 @@ static void keep_memory(void)
 #endif
 }
 
-/* SQLite counts its memory under a lock, at each allocation: a ninth of its instructions. */
+/* SQLite counts its memory under a lock, at each allocation: a ninth of its instructions. Where it
+ * is loaded later, that is done then (lazy/stubs.c). */
 static void count_no_memory(void)
 {
+#ifndef WITH_LAZY_LIBRARIES
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+#endif
 }
 
 void memory_init(void)

@@ -60,11 +60,16 @@ struct parse {
 
 static void run_gumbo(struct parse *parse, const char *text, size_t len)
 {
-    GumboOptions options = kGumboDefaultOptions;
-    options.allocator = spt_html_arena_take;
-    options.deallocator = spt_html_arena_give;
-    options.userdata = &parse->arena;
-    options.max_errors = 0;
+    /* Without kGumboDefaultOptions, which is no function and could not be loaded later. */
+    const GumboOptions options = {
+        .allocator = spt_html_arena_take,
+        .deallocator = spt_html_arena_give,
+        .userdata = &parse->arena,
+        .tab_stop = 8,
+        .max_errors = 0,
+        .fragment_context = GUMBO_TAG_LAST,
+        .fragment_namespace = GUMBO_NAMESPACE_HTML,
+    };
     parse->output = NULL;
     if (setjmp(parse->arena.out) == 0)
         parse->output = gumbo_parse_with_options(&options, text, len);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/library.h"
+
 /* Returns true if the mapped name is a valid one. Mapping can produce characters that end a host in
  * a URL. */
 static bool is_name(const char *ascii)
@@ -19,6 +21,9 @@ const char *spt_idn_host(const char *name, size_t len, char out[static SPT_IDN_M
     char text[4 * SPT_IDN_MAX], *ascii = NULL;
     if (len >= sizeof text)
         return "host";
+    struct spt_library_failure failure;
+    if (!spt_library_load(SPT_NEEDS_IDN, &failure))
+        return "library";
     memcpy(text, name, len);
     text[len] = '\0';
     int rc = idn2_lookup_u8((const uint8_t *)text, (uint8_t **)&ascii,

@@ -10,7 +10,7 @@
 
 /* Writes the ASCII form of a host name in UTF-8. A name that maps to a character which host names
  * cannot have (a wide slash, say) is wrong. Returns NULL, or the static word for what is wrong:
- * "host", "memory". */
+ * "host", "memory", or "library" if libidn2 cannot be loaded. */
 const char *spt_idn_host(const char *name, size_t len, char out[static SPT_IDN_MAX]);
 
 #endif

@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "lua/lib.h"
 #include "op/env.h"
+#include "op/library.h"
 
 #define META "septet.hash"
 
@@ -34,6 +35,7 @@ static int l_digest(lua_State *L)
     size_t len;
     unsigned n;
     const char *name = spt_check_string(L, 1, NULL), *bytes = spt_check_string(L, 2, &len);
+    spt_library_need(L, SPT_NEEDS_CRYPTO);
     const EVP_MD *type = EVP_get_digestbyname(name);
     if (!type)
         return spt_error_usage(L, "no such digest: '%s'", name);
@@ -70,6 +72,7 @@ static int l_new(lua_State *L)
     size_t key_len = 0;
     const char *name = spt_check_string(L, 1, NULL);
     const char *key = lua_isnoneornil(L, 2) ? NULL : spt_check_string(L, 2, &key_len);
+    spt_library_need(L, SPT_NEEDS_CRYPTO);
     struct hash *hash = lua_newuserdatauv(L, sizeof *hash, 0);
     *hash = (struct hash){NULL, NULL};
     luaL_setmetatable(L, META);
@@ -155,6 +158,7 @@ static int l_random(lua_State *L)
     luaL_Buffer b;
     if (n > RANDOM_MAX)
         return spt_error_usage(L, "at most %d random bytes at once", RANDOM_MAX);
+    spt_library_need(L, SPT_NEEDS_CRYPTO);
     char *out = luaL_buffinitsize(L, &b, (size_t)n);
     if (n > 0 && RAND_bytes((unsigned char *)out, (int)n) != 1)
         return luaL_error(L, "the system has no random bytes");
@@ -167,6 +171,7 @@ static int l_equal(lua_State *L)
 {
     size_t len, other_len;
     const char *bytes = spt_check_string(L, 1, &len), *other = spt_check_string(L, 2, &other_len);
+    spt_library_need(L, SPT_NEEDS_CRYPTO);
     lua_pushboolean(L, len == other_len && CRYPTO_memcmp(bytes, other, len) == 0);
     return 1;
 }

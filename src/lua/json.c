@@ -14,6 +14,7 @@
 #include "lua/lib.h"
 #include "lua/spare.h"
 #include "op/env.h"
+#include "op/library.h"
 
 #define META "septet.json.tree"
 
@@ -193,6 +194,7 @@ static int l_decode(lua_State *L)
     json_error_t error;
     if (budget.exceeded)
         return refuse(L, text, len, excess, budget.exceeded);
+    spt_library_need(L, SPT_NEEDS_JSON);
     struct tree *tree = spt_spare_push(L, &spare, sizeof *tree, META);
     int at = lua_gettop(L);
     size_t begin = begin_of(text, len);

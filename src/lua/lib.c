@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 #include <uv.h>
 
+#include "base/library.h"
 #include "core/script.h"
 #include "core/task.h"
 #include "lua/luv.h"
@@ -71,8 +72,11 @@ static void (*const libraries[])(lua_State *L, struct spt_env *env) = {
 static int l_versions(lua_State *L)
 {
     const char *lua = LUA_RELEASE;
-    lua_pushfstring(L, "Septet %s, %s, libuv %s, libcurl %s", SEPTET_VERSION, lua,
-                    uv_version_string(), curl_version_info(CURLVERSION_NOW)->version);
+    struct spt_library_failure failure;
+    const bool has_curl = spt_library_load(SPT_NEEDS_CURL, &failure);
+    lua_pushfstring(L, "Septet %s, %s, libuv %s, %s%s", SEPTET_VERSION, lua, uv_version_string(),
+                    has_curl ? "libcurl " : "no libcurl: ",
+                    has_curl ? curl_version_info(CURLVERSION_NOW)->version : failure.text);
     return 1;
 }
 

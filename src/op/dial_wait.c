@@ -10,6 +10,7 @@
 #include "http/driver.h"
 #include "http/hostname.h"
 #include "op/env.h"
+#include "op/library.h"
 
 _Static_assert(sizeof(struct spt_dial_wait) <= SPT_SLOT_SIZE,
                "it needs no memory of Lua's to wait in");
@@ -67,5 +68,9 @@ const char *spt_dial_wait_host(lua_State *L, int index, struct spt_hostname *hos
         lua_replace(L, index);
         text = lua_tolstring(L, index, &len);
     }
-    return spt_hostname_read(host, text, len);
+    const char *word;
+    do
+        word = spt_hostname_read(host, text, len);
+    while (spt_library_was_missing(L, word));
+    return word;
 }

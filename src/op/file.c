@@ -17,6 +17,7 @@
 #include "op/gate.h"
 #include "op/io_error.h"
 #include "op/join_arguments.h"
+#include "op/library.h"
 #include "op/openers.h"
 
 enum { SELF = 1, ARGUMENT }; /* the stack of the methods */
@@ -344,6 +345,7 @@ static int l_gc(lua_State *L)
 static const EVP_MD *check_digest(lua_State *L, int arg)
 {
     const char *name = spt_check_string(L, arg, NULL);
+    spt_library_need(L, SPT_NEEDS_CRYPTO);
     const EVP_MD *md = EVP_get_digestbyname(name);
     if (!md)
         spt_error_usage(L, "no such digest: '%s'", name);

@@ -17,6 +17,7 @@
 #include "op/gate.h"
 #include "op/io_error.h"
 #include "op/job.h"
+#include "op/library.h"
 #include "op/openers.h"
 
 enum { CHUNK = 256 * 1024 }; /* bytes */
@@ -139,6 +140,7 @@ static int l_hash_file(lua_State *L)
         return spt_error_usage(L, "a NUL in the path");
     spt_gate_check(L, env, SEPTET_PERMIT_READ, "open", path);
     struct spt_job_wait *wait = spt_job_wait_new(L, env, &hash_file_type, push);
+    spt_library_need(L, SPT_NEEDS_CRYPTO);
     EVP_MD *md = EVP_MD_fetch(NULL, name, NULL);
     if (!md)
         return 0;

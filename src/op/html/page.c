@@ -18,6 +18,7 @@
 #include "op/html/handle.h"
 #include "op/html/openers.h"
 #include "op/job.h"
+#include "op/library.h"
 
 #define META "septet.html.page"
 
@@ -255,6 +256,7 @@ static int l_parse(lua_State *L)
     struct parse plan = {0};
     if (!page->bytes || page->copied < page->len)
         return spt_error_usage(L, "the page is incomplete");
+    spt_library_need(L, SPT_NEEDS_HTML);
     get_options(L, &plan);
     spt_html_handle_push(L);
     if (parse_at_once(&plan, page)) {

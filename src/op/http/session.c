@@ -16,6 +16,7 @@
 #include "op/http/headers.h"
 #include "op/http/openers.h"
 #include "op/http/options.h"
+#include "op/library.h"
 #include "septet/septet.h"
 
 /* User values of a session: what its plain requests send. */
@@ -61,6 +62,7 @@ static int l_session(lua_State *L)
 {
     struct spt_env *env = spt_env(L);
     luaL_checktype(L, 1, LUA_TTABLE);
+    spt_library_need(L, SPT_NEEDS_HTTP);
     struct spt_session_config config = {
         .limit = (unsigned)spt_fields_count(L, "limit", 1),
         .limit_per_host = (unsigned)spt_fields_count(L, "limit_per_host", 1),

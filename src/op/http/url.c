@@ -8,6 +8,7 @@
 #include "http/url.h"
 #include "op/env.h"
 #include "op/http/openers.h"
+#include "op/library.h"
 
 static int push_word(lua_State *L, const char *word)
 {
@@ -16,10 +17,8 @@ static int push_word(lua_State *L, const char *word)
     return 2;
 }
 
-/* Resolves the reference at `text_at` against the base at `base_at`, or 0 for none. The URL's text
- * is a userdata on the stack, so that nothing has to be released. Returns NULL or a word. */
-static const char *resolve(lua_State *L, struct spt_url *url, int base_at, int text_at,
-                           enum spt_url_way way)
+static const char *try_to_resolve(lua_State *L, struct spt_url *url, int base_at, int text_at,
+                                  enum spt_url_way way)
 {
     size_t base_len = 0, len;
     const char *base_text = base_at ? spt_check_string(L, base_at, &base_len) : NULL;
@@ -42,6 +41,18 @@ static const char *resolve(lua_State *L, struct spt_url *url, int base_at, int t
     spt_url_release(url);
     url->text = out;
     return NULL;
+}
+
+/* Resolves the reference at `text_at` against the base at `base_at`, or 0 for none. The URL's text
+ * is a userdata on the stack, so that nothing has to be released. Returns NULL or a word. */
+static const char *resolve(lua_State *L, struct spt_url *url, int base_at, int text_at,
+                           enum spt_url_way way)
+{
+    const char *word;
+    do
+        word = try_to_resolve(L, url, base_at, text_at, way);
+    while (spt_library_was_missing(L, word));
+    return word;
 }
 
 /* http_resolve(base, reference, below): returns the URL to which a reference leads from a base. The
@@ -203,7 +214,11 @@ static int l_origin(lua_State *L)
     struct spt_url url;
     size_t len;
     const char *text = spt_check_string(L, 1, &len);
-    if (spt_url_resolve(&url, NULL, text, len, SPT_URL_ABSOLUTE))
+    const char *word;
+    do
+        word = spt_url_resolve(&url, NULL, text, len, SPT_URL_ABSOLUTE);
+    while (spt_library_was_missing(L, word));
+    if (word)
         return 0;
     char origin[SPT_HOSTNAME_SIZE + 16]; /* the URL must be released before anything may raise */
     size_t n = url.path;
@@ -221,7 +236,10 @@ static int l_authority(lua_State *L)
     size_t len;
     int port;
     const char *text = spt_check_string(L, 1, &len);
-    const char *word = spt_hostname_read_authority(&host, &port, text, len);
+    const char *word;
+    do
+        word = spt_hostname_read_authority(&host, &port, text, len);
+    while (spt_library_was_missing(L, word));
     if (word)
         return push_word(L, word);
     lua_pushlstring(L, host.text, host.len);

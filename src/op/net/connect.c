@@ -17,6 +17,7 @@
 #include "op/env.h"
 #include "op/gate.h"
 #include "op/io_error.h"
+#include "op/library.h"
 #include "op/net/connection.h"
 #include "op/net/openers.h"
 #include "op/net/policy.h"
@@ -111,6 +112,7 @@ static struct spt_resolver *check_resolver(lua_State *L, struct spt_env *env,
     const char *servers = lua_isnil(L, RESOLVER) ? NULL : spt_check_string(L, RESOLVER, NULL);
     if (servers && spt_permit_servers(spt_driver_permit(env->driver), servers))
         raise_code(L, reader, "denied", SPT_DENIED_BY_EMBEDDER, "its DNS server is denied");
+    spt_library_need(L, SPT_NEEDS_DNS);
     struct spt_resolver *resolver = spt_resolvers_get(spt_driver_resolvers(env->driver), servers);
     if (!resolver)
         luaL_error(L, "not enough memory");

@@ -7,6 +7,7 @@
 #include "http/policy.h"
 #include "op/env.h"
 #include "op/fields.h"
+#include "op/library.h"
 #include "op/net/openers.h"
 #include "septet/septet.h"
 
@@ -19,6 +20,7 @@ static int l_policy(lua_State *L)
     lua_settop(L, 2);
     const char *const *allow = spt_fields_strings(L, 1, &n_allow);
     const char *const *deny = spt_fields_strings(L, 2, &n_deny);
+    spt_library_need(L, SPT_NEEDS_IDN);
     struct spt_policy **policy = lua_newuserdatauv(L, sizeof *policy, 0);
     *policy = NULL;
     luaL_setmetatable(L, SPT_NET_POLICY_META);

@@ -17,6 +17,7 @@
 #include "op/dial_wait.h"
 #include "op/env.h"
 #include "op/gate.h"
+#include "op/library.h"
 #include "op/openers.h"
 #include "op/redis/connection.h"
 #include "op/redis/openers.h"
@@ -123,6 +124,9 @@ static int l_connect(lua_State *L)
     struct spt_env *env = spt_env(L);
     lua_settop(L, SECURE);
     const bool is_path = lua_isnil(L, HOST);
+    const bool secure = !is_path && lua_toboolean(L, SECURE);
+    spt_library_need(L, SPT_NEEDS_REDIS | (secure ? SPT_NEEDS_TLS : 0u) |
+                            (is_path ? 0u : SPT_NEEDS_DNS));
     const char *wrong = is_path ? NULL : read_host(L);
     if (wrong)
         return spt_redis_push_failure(L, "unreachable", wrong);
@@ -135,7 +139,7 @@ static int l_connect(lua_State *L)
         lua_pushfstring(L, "%s:%d", lua_tostring(L, HOST), (int)spt_check_count(L, PORT, 1));
     }
     struct spt_redis_handle *handle = push_handle(L);
-    handle->secure = !is_path && lua_toboolean(L, SECURE);
+    handle->secure = secure;
     if (!env->driver)
         return spt_error_usage(L, "the host is closed");
     struct spt_resolver *resolver =

@@ -16,6 +16,7 @@
 #include "loop/loop.h"
 #include "op/env.h"
 #include "op/gate.h"
+#include "op/library.h"
 #include "op/sqlite/openers.h"
 
 enum { PATH = 1, APPLICATION, NORMAL, PATIENCE, CACHE, HANDLE }; /* the stack of open() */
@@ -194,6 +195,7 @@ static int l_open(lua_State *L)
     spt_gate_check(L, env, SEPTET_PERMIT_WRITE, "open", path);
     if (!env->loop || spt_loop_is_lost(env->loop))
         return spt_error_usage(L, "the host is closed");
+    spt_library_need(L, SPT_NEEDS_SQLITE);
     struct spt_sqlite_handle *handle = push_handle(L);
     struct open_op *open = (struct open_op *)spt_op_new(L, env->sched, &open_type);
     open->env = env;
