@@ -160,8 +160,8 @@ static bool is_at_rest(const struct spt_driver *driver)
 bool spt_driver_pass(struct spt_driver *driver)
 {
     struct spt_link batch, *link;
-    driver->rested = is_at_rest(driver);
-    if (driver->rested) {
+    driver->queues.rested = is_at_rest(driver);
+    if (driver->queues.rested) {
         driver->polls_handled = spt_loop_polls(driver->loop);
         return false;
     }
@@ -183,7 +183,7 @@ bool spt_driver_pass(struct spt_driver *driver)
 
 bool spt_driver_has_rested(const struct spt_driver *driver)
 {
-    return driver->rested;
+    return driver->queues.rested;
 }
 
 bool spt_driver_has_work(const struct spt_driver *driver)

@@ -196,8 +196,8 @@ static void set_connect_timeout(struct spt_easy *easy, const struct spt_request 
     easy->set.connect_ms = ms;
 }
 
-/* Sets how many bytes libcurl receives at once. Before 8.7.0 it allocates a buffer for each transfer
- * that runs, so only some of those that may be large have a large one. */
+/* Sets how many bytes libcurl receives at once. Before 8.7.0 it allocates a buffer for each
+ * transfer that runs, so only some of those that may be large have a large one. */
 static void set_buffer(struct spt_easy *easy, bool large)
 {
     if (large == easy->set.large)

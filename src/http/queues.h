@@ -19,6 +19,7 @@ struct spt_queues {
     struct spt_link stalls;     /* handles to be unstalled, with quirk POKE */
     struct spt_link fd_waiters; /* responses of requests for which no descriptor was left */
     unsigned fds_released;      /* number of descriptors released since the last retry */
+    bool rested;                /* the last pass found nothing to do */
 };
 
 void spt_queues_init(struct spt_queues *queues, struct spt_loop *loop);

@@ -59,7 +59,6 @@ struct spt_driver {
     struct spt_response_pool responses;
     unsigned requests;      /* number of requests queued or in flight */
     uint64_t polls_handled; /* number of polls with all their events handled */
-    bool rested;            /* the last pass found nothing to do */
     struct spt_url_checker urls;
     struct spt_permit permit;
     struct spt_curl_call call;
