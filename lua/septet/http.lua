@@ -56,4 +56,9 @@ for _, method in ipairs(retry.FUNCTIONS) do
   end
 end
 
-return args.module(http, "septet.http")
+args.module(http, "septet.http")
+for _, method in ipairs(retry.FUNCTIONS) do
+  local verb = method:lower()
+  http[verb] = core.http_verb(method, http[verb], http.default)
+end
+return http

@@ -885,9 +885,10 @@ end
 --- Returns the function of sessions for a method. It performs a plain request by itself, and calls
 --- `other` with the same arguments for any other.
 ---@param method string
----@param other fun(session: septet.Session, url: string, options: table|nil): septet.Response
----@return fun(session: septet.Session, url: string, options: table|nil): septet.Response
-function core.http_verb(method, other) end
+---@param other function
+---@param default (fun(): septet.Session)|nil if given, the functions take no session, but this one
+---@return function
+function core.http_verb(method, other, default) end
 
 --- Takes what verbs need: the metatables, and the function that follows the redirects of a plain
 --- request.

@@ -36,14 +36,20 @@ bool spt_bare_begins(lua_State *L, const struct spt_sched *s)
     return s->current && !s->current->co && spt_op_can_wait(L, s);
 }
 
-void spt_bare_keep(lua_State *L, const struct spt_sched *s, int argument, int index)
+void spt_bare_keep(lua_State *L, const struct spt_sched *s, int n)
 {
-    if (s->current->co)
+    struct spt_task *t = s->current;
+    if (t->co) {
+        lua_pop(L, n);
         return;
-    spt_task_push(L, s->current);
-    lua_pushvalue(L, index);
-    lua_setiuservalue(L, -2, argument + 1);
+    }
+    spt_task_push(L, t);
+    spt_first_call_drop(L, t);
+    lua_insert(L, -1 - n);
+    for (int uv = n + 1; uv > 1; uv--)
+        lua_setiuservalue(L, -uv, uv);
     lua_pop(L, 1);
+    t->spawn.nargs = n;
 }
 
 /* Stores the value on top of the main stack as the result or the error, in place of the call. */

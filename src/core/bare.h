@@ -34,9 +34,9 @@ septet_op *spt_bare_done(const struct spt_sched *s);
 /* Returns true if the running function is that of a bare task, in its first turn. */
 bool spt_bare_begins(lua_State *L, const struct spt_sched *s);
 
-/* Has the running task, if it is in its first turn and bare, keep the value at `index` alive in
- * place of an argument, with which the function will be called once more. */
-void spt_bare_keep(lua_State *L, const struct spt_sched *s, int argument, int index);
+/* Pops `n` values. If the running task is bare, and in its first turn, it keeps them alive in place
+ * of its arguments: with them the function will be called once more. `n` is at most 2. */
+void spt_bare_keep(lua_State *L, const struct spt_sched *s, int n);
 
 /* Runs the first turn of a bare task, which is the running one. Returns false if it needs a
  * coroutine, because its function raised an error; the task is then no longer bare. */

@@ -309,6 +309,25 @@ describe("a task that is one request", function()
     end)
   end)
 
+  it("may be one of the default session, as in map", function()
+    with_server(function(url)
+      local responses = task.gather(task.map(http.get, { url .. "/ok", url .. "/there?1" }))
+      equal({ responses[1].url, responses[2].url, #responses[2].history },
+        { url .. "/ok", url .. "/ok", 1 })
+      for _, target in ipairs { "x", url .. "/bad", 7, {} } do
+        local expected = seen(pcall(http.get, target))
+        local t = task.spawn(http.get, target)
+        local got = seen(pcall(t.await, t))
+        expected[7], got[7] = tostring(expected[7]):gsub("^%S+:%d+: ", ""), tostring(got[7])
+        equal(got, expected)
+      end
+      equal(http.get(url .. "/missing", { timeout = 9 }).status, 404)
+      misuse("too many arguments", function() http.get(url, nil, 1) end)
+      misuse("call it as http.get", function() http:get(url) end)
+      misuse("bad argument #1 to 'get'", function() http.get(nil) end)
+    end)
+  end)
+
   it("of many, each has its own response", function()
     with_session({ limit = 8 }, function(session, url, wire)
       local tasks = {}

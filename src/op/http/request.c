@@ -97,8 +97,8 @@ static void http_describe(const septet_op *op, char *text, size_t size)
         .close = http_close, .describe = http_describe,                                            \
     }
 
-enum { VERB_SESSION = 1, VERB_URL, VERB_HANDLE }; /* arguments, and what is pushed behind them */
-enum { VERB_METHOD = 3, VERB_OTHER };             /* upvalues of a verb */
+enum { VERB_SESSION = 1, VERB_URL, VERB_HANDLE };   /* arguments, and what is pushed behind them */
+enum { VERB_METHOD = 3, VERB_OTHER, VERB_DEFAULT }; /* upvalues of a verb */
 
 /* Runs an attempt with checked arguments, and waits for its end. `hooks` is the index of its hooks,
  * or 0. */
@@ -123,7 +123,11 @@ static int run(lua_State *L, const struct spt_http_args *args, const struct spt_
     call->request.manner.follows_redirects = !no_follow;
     call->request.events = &events;
     spt_http_call_set_place(L, call);
-    spt_bare_keep(L, s, VERB_SESSION, VERB_HANDLE); /* only verbs may be those of bare tasks */
+    if (!s->current->co) { /* a bare task, with a verb: its arguments are the handle and the URL */
+        lua_pushvalue(L, VERB_HANDLE);
+        lua_pushvalue(L, VERB_URL);
+        spt_bare_keep(L, s, 2);
+    }
     return spt_op_wait(L, &http->op, false);
 }
 
@@ -226,8 +230,23 @@ static int verb_then(lua_State *L, int n)
 
 static const struct spt_op_type verb_type = {HTTP_TYPE, verb_then};
 
+/* Pushes the default session below the arguments of a verb that takes none. Returns false if these
+ * are not those of a plain request. */
+static bool add_default(lua_State *L)
+{
+    if (lua_isnoneornil(L, lua_upvalueindex(VERB_DEFAULT)))
+        return true;
+    if (lua_type(L, 1) != LUA_TSTRING || !lua_isnoneornil(L, 2) || lua_gettop(L) > 2)
+        return false;
+    lua_pushvalue(L, lua_upvalueindex(VERB_DEFAULT));
+    lua_call(L, 0, 1);
+    lua_insert(L, VERB_SESSION);
+    return true;
+}
+
 /* verb(session, url, options): performs a request and waits for the whole response. A plain one is
- * made here; any other, and any mistake, is left to the other function. */
+ * made here; any other, and any mistake, is left to the other function. One of the module has no
+ * session, but a function that returns the default one. */
 static int l_verb(lua_State *L)
 {
     struct spt_http_args args = {.method = NULL};
@@ -235,7 +254,8 @@ static int l_verb(lua_State *L)
     septet_op *done = spt_bare_done(s);
     if (done)
         return spt_op_resumed(L, LUA_YIELD, (lua_KContext)done);
-    if (read_plain(L, refs_of(L), &args)) {
+    bool added = add_default(L);
+    if (added && read_plain(L, refs_of(L), &args)) {
         args.method = lua_tostring(L, lua_upvalueindex(VERB_METHOD));
         if (args.handle->plain.total_ns != SPT_NEVER)
             args.deadline_ns = spt_timer_instant(spt_sched_clock(s), args.handle->plain.total_ns);
@@ -245,23 +265,25 @@ static int l_verb(lua_State *L)
         lua_pushnil(L);
         return lua_error(L);
     }
+    if (added && !lua_isnoneornil(L, lua_upvalueindex(VERB_DEFAULT)))
+        lua_remove(L, VERB_SESSION);
     lua_pushvalue(L, lua_upvalueindex(VERB_OTHER));
     lua_insert(L, 1);
     lua_callk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, other_done);
     return other_done(L, LUA_OK, 0);
 }
 
-/* http_verb(method, other): returns the function of sessions for a method. `other` takes the same
- * arguments. */
+/* http_verb(method, other, default): returns the function of sessions for a method. `other` takes
+ * the same arguments. With `default`, returns that of the module, without a session. */
 static int l_http_verb(lua_State *L)
 {
     (void)spt_check_string(L, 1, NULL);
     spt_check_callable(L, 2);
-    lua_settop(L, 2);
+    lua_settop(L, 3);
     lua_pushlightuserdata(L, spt_env(L));
     lua_pushlightuserdata(L, spt_http_pool(L));
     lua_rotate(L, 1, 2);
-    lua_pushcclosure(L, l_verb, 4);
+    lua_pushcclosure(L, l_verb, 5);
     return 1;
 }
 
