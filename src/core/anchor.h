@@ -23,6 +23,7 @@ void spt_anchor_release(lua_State *L, const void *block);
 /* A table of anchored objects with small indices, which are reused. It does not grow with the
  * objects that came and went. */
 struct spt_anchors {
+    int meta;       /* registry: the metatable of the objects, if the owner has set it */
     int ref;        /* registry: the table; LUA_NOREF before spt_anchor_open_table() */
     uint32_t *free; /* owned; stack of free indices */
     uint32_t nfree, room;

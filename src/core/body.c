@@ -82,6 +82,11 @@ static int keep_result(lua_State *L, struct spt_task *t, int status)
     if (status == LUA_OK || status == LUA_YIELD) {
         t->body.nresults = lua_gettop(L) - 1;
         t->body.outcome = SPT_TASK_DONE;
+        if (t->body.nresults == 0 &&
+            t->sched->pool.spare.user == t) { /* nothing is to be replaced */
+            lua_settop(L, 0);
+            return 0;
+        }
         if (t->body.nresults == 0)
             lua_pushnil(L);
         else if (t->body.nresults > 1)

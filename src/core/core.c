@@ -33,6 +33,7 @@ static void use_places(void *ud)
 static void init_queues(struct spt_sched_queues *queues)
 {
     spt_link_init(&queues->ready);
+    spt_link_init(&queues->batch);
     spt_link_init(&queues->deferred);
     spt_link_init(&queues->endings);
     spt_link_init(&queues->idle);
@@ -57,7 +58,7 @@ void spt_core_open(struct spt_sched *s, lua_State *L, const struct spt_hooks *ho
     init_queues(&s->queues);
     init_tree(s);
     s->now_ns = s->run.t_start_ns = spt_sched_clock(s);
-    s->task_meta = s->anchors.ref = s->pool.ref = s->raised.ref = LUA_NOREF;
+    s->anchors.meta = s->anchors.ref = s->pool.ref = s->pool.spare.ref = s->raised.ref = LUA_NOREF;
     if (spt_trace_init(&s->trace, trace_records) != SEPTET_OK)
         luaL_error(L, "not enough memory");
     s->trace.uses = use_places;
@@ -68,7 +69,7 @@ void spt_core_open(struct spt_sched *s, lua_State *L, const struct spt_hooks *ho
     spt_failure_origin_open(L);
     spt_anchor_open(L);
     luaL_newmetatable(L, SPT_TASK_META);
-    s->task_meta = luaL_ref(L, LUA_REGISTRYINDEX);
+    s->anchors.meta = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushboolean(L, 0);
     s->raised.ref = luaL_ref(L, LUA_REGISTRYINDEX);
     spt_anchor_open_table(L, &s->anchors);
@@ -145,7 +146,7 @@ void spt_core_release(struct spt_sched *s)
         spt_anchor_release_table(s->main, &s->anchors);
         spt_coroutines_release(s->main, &s->pool);
         luaL_unref(s->main, LUA_REGISTRYINDEX, s->raised.ref);
-        luaL_unref(s->main, LUA_REGISTRYINDEX, s->task_meta);
+        luaL_unref(s->main, LUA_REGISTRYINDEX, s->anchors.meta);
         spt_sched_attach(s->main, NULL);
     }
     spt_trace_release(&s->trace);

@@ -11,12 +11,14 @@ void spt_coroutines_open(lua_State *L, struct spt_coroutines *pool)
 {
     lua_pushboolean(L, 0);
     pool->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    spt_spare_open(L, &pool->spare);
     spt_coroutines_make_room(L, pool, ROOM_MIN);
 }
 
 void spt_coroutines_release(lua_State *L, struct spt_coroutines *pool)
 {
     luaL_unref(L, LUA_REGISTRYINDEX, pool->ref);
+    spt_spare_release(L, &pool->spare);
 }
 
 void spt_coroutines_empty(lua_State *L, struct spt_coroutines *pool)
@@ -24,6 +26,7 @@ void spt_coroutines_empty(lua_State *L, struct spt_coroutines *pool)
     lua_pushboolean(L, 0);
     lua_rawseti(L, LUA_REGISTRYINDEX, pool->ref);
     pool->n = pool->room = 0;
+    spt_spare_empty(L, &pool->spare);
 }
 
 void spt_coroutines_make_room(lua_State *L, struct spt_coroutines *pool, uint32_t n)

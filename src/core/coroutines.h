@@ -7,10 +7,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/spare.h"
+
 struct spt_coroutines {
     int ref;       /* registry: the table of coroutines; LUA_NOREF before spt_coroutines_open() */
     uint32_t n;    /* upper bound of the coroutines in the pool, since the collector takes some */
     uint32_t room; /* size of the table */
+    struct spt_spare spare; /* used before the pool */
 };
 
 /* Makes an empty pool. Raises out of memory. */

@@ -21,17 +21,22 @@ void spt_first_call_keep(lua_State *L, int nargs)
         lua_setiuservalue(L, handle, uv);
 }
 
+/* Makes `co` the coroutine of `t`, with what it runs below the call. */
+static void begin(struct spt_task *t, lua_State *co)
+{
+    lua_pushcfunction(co, spt_body_run);
+    lua_pushlightuserdata(co, t);
+    spt_hook_begin(co, t->sched, t);
+    t->co = co;
+}
+
 void spt_first_call_give_coroutine(lua_State *L, struct spt_task *t, int nargs)
 {
-    const struct spt_sched *s = t->sched;
     lua_State *co = lua_tothread(L, -1);
     if (!lua_checkstack(co, nargs + 3))
         luaL_error(L, "too many arguments");
     lua_setiuservalue(L, -2, SPT_TASK_UV_VALUE);
-    lua_pushcfunction(co, spt_body_run);
-    lua_pushlightuserdata(co, t);
-    spt_hook_begin(co, s, t);
-    t->co = co;
+    begin(t, co);
 }
 
 void spt_first_call_drop(lua_State *L, const struct spt_task *t)
@@ -46,6 +51,30 @@ void spt_first_call_push_arguments(lua_State *L, int handle, const struct spt_ta
 {
     for (int uv = 2; uv <= t->spawn.nargs + 1; uv++)
         lua_getiuservalue(L, handle, uv);
+}
+
+void spt_first_call_lend_coroutine(lua_State *L, struct spt_task *t, lua_State *co)
+{
+    spt_task_push(L, t);
+    begin(t, co);
+    for (int uv = 1, n = t->spawn.nargs + 1; uv <= n; uv++)
+        lua_getiuservalue(L, -uv, uv);
+    lua_xmove(L, co, t->spawn.nargs + 1);
+    lua_pushnil(L);
+    lua_setiuservalue(L, -2, SPT_TASK_UV_VALUE);
+    spt_first_call_drop(L, t);
+    lua_pop(L, 1);
+}
+
+void spt_first_call_keep_coroutine(struct spt_task *t)
+{
+    struct spt_sched *s = t->sched;
+    spt_task_push(s->main, t);
+    lua_pushthread(t->co);
+    lua_xmove(t->co, s->main, 1);
+    lua_setiuservalue(s->main, -2, SPT_TASK_UV_VALUE);
+    lua_pop(s->main, 1);
+    spt_spare_empty(s->main, &s->pool.spare);
 }
 
 void spt_first_call_move(lua_State *L, struct spt_task *t)

@@ -5,6 +5,7 @@
  *                VALUE         TRACEBACK   SCOPE            CLOSERS          the others
  *   spawned      function      argument    argument         argument         as they are set
  *   first turn   coroutine     nil         innermost block  closers          as they are set
+ *     on the spare coroutine   nil, until the task waits
  *   ended        result/error  traceback   nil              origin           as they are set
  *
  * A call with more arguments than that goes to a coroutine at once. */
@@ -32,6 +33,14 @@ void spt_first_call_move(lua_State *L, struct spt_task *t);
 
 /* Pushes the arguments held for a task, given the index of its handle. */
 void spt_first_call_push_arguments(lua_State *L, int handle, const struct spt_task *t);
+
+/* Moves the call from the handle of `t` to the coroutine `co`, which becomes the task's. The handle
+ * does not anchor it. Allocates nothing. */
+void spt_first_call_lend_coroutine(lua_State *L, struct spt_task *t, lua_State *co);
+
+/* Anchors the coroutine that was lent to `t` in its handle, because `t` begins to wait. Allocates
+ * nothing. */
+void spt_first_call_keep_coroutine(struct spt_task *t);
 
 /* Drops the arguments held for the task with the handle on top of the stack. */
 void spt_first_call_drop(lua_State *L, const struct spt_task *t);

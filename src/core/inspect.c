@@ -193,6 +193,11 @@ void spt_inspect_waits_for(const struct spt_task *t, char *out, size_t size)
 
 #define PLACED_NS SPT_NS_PER_MS /* the shortest turn of which the place is kept */
 
+bool spt_inspect_is_long(const struct spt_sched *s, uint64_t ns)
+{
+    return ns >= PLACED_NS || (s->slow.limit_ns && ns > s->slow.limit_ns);
+}
+
 void spt_inspect_keep_longest(struct spt_task *t, uint64_t ns)
 {
     bool waits = t->state == SPT_TASK_WAITING && t->wait.op;

@@ -5,6 +5,7 @@
 #define SPT_CORE_INSPECT_H
 
 #include <lua.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -62,6 +63,10 @@ uint64_t spt_inspect_function_place(lua_State *L, struct spt_sched *s, int index
 /* Warns about the first task of the scope that is cancelled before its first turn, if there is
  * one. */
 void spt_inspect_warn_unstarted(const struct spt_scope *scope);
+
+/* Returns true if a turn of `ns` nanoseconds is so long that the place where it ends is kept or
+ * reported. */
+bool spt_inspect_is_long(const struct spt_sched *s, uint64_t ns);
 
 /* Records the longest turn of the task so far, of `ns` nanoseconds, and where it ended, unless it
  * was short. */

@@ -15,13 +15,13 @@
 #include "core/script.h"
 #include "core/task.h"
 #include "core/traceback.h"
+#include "core/turns.h"
 
 /* number of awaits refused while the run ends, before a task is abandoned */
 #define REFUSALS_MAX       100
 /* number of Cancelled raised in one scope of a task, and swallowed, before a warning */
 #define CANCEL_IGNORED_MAX 1000
 
-const char spt_op_wait_mark = 0;
 static const char op_meta = 0; /* its address is the registry key of the metatable of operations */
 
 static struct spt_task *task_of(const septet_op *op)
@@ -220,9 +220,16 @@ static void report_stuck(lua_State *L, struct spt_task *t)
     lua_pop(L, 2);
 }
 
-/* Pushes the error of a cancellation. All tasks that one cancellation reaches share one error. */
-static void push_cancelled(lua_State *L, struct spt_sched *s, const struct spt_scope *canceller)
+/* All tasks that one cancellation reaches share one error. */
+void spt_op_push_cancelled(lua_State *L, struct spt_task *t)
 {
+    struct spt_sched *s = t->sched;
+    const struct spt_scope *canceller = spt_scope_canceller(t->scope);
+    t->wait.op = NULL;
+    if (++t->scope->cancel.refused == CANCEL_IGNORED_MAX)
+        report_stuck(L, t);
+    if (canceller && strcmp(canceller->cancel.source, "shutdown") == 0)
+        spt_sched_interrupt_delivered(s);
     if (canceller && canceller->cancel.seq == s->raised.seq) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, s->raised.ref);
         return;
@@ -233,17 +240,6 @@ static void push_cancelled(lua_State *L, struct spt_sched *s, const struct spt_s
         lua_rawseti(L, LUA_REGISTRYINDEX, s->raised.ref);
         s->raised.seq = canceller->cancel.seq;
     }
-}
-
-void spt_op_push_cancelled(lua_State *L, struct spt_task *t)
-{
-    const struct spt_scope *canceller = spt_scope_canceller(t->scope);
-    t->wait.op = NULL;
-    if (++t->scope->cancel.refused == CANCEL_IGNORED_MAX)
-        report_stuck(L, t);
-    if (canceller && strcmp(canceller->cancel.source, "shutdown") == 0)
-        spt_sched_interrupt_delivered(t->sched);
-    push_cancelled(L, t->sched, canceller);
 }
 
 int spt_op_resumed(lua_State *L, int status, lua_KContext ctx)
@@ -261,7 +257,7 @@ static int suspend(lua_State *L, septet_op *op)
     task_of(op)->wait.op = op;
     if (!task_of(op)->co) /* nothing is to be suspended: core/bare.h */
         return 0;
-    lua_pushlightuserdata(L, (void *)&spt_op_wait_mark);
+    lua_pushlightuserdata(L, (void *)&spt_wait_mark);
     return lua_yieldk(L, 1, (lua_KContext)op, spt_op_resumed);
 }
 
@@ -373,7 +369,8 @@ int spt_op_wait(lua_State *L, septet_op *op, bool shielded)
     begin_wait(L, t);
     if (!spt_list_is_empty(&s->queues.acyclic_waits) && op->type->blockers)
         spt_deadlock_break(t);
-    return suspend(L, op);
+    bool over = op->type->blockers && spt_turns_run_next(L, t);
+    return over ? spt_op_resumed(L, LUA_YIELD, (lua_KContext)op) : suspend(L, op);
 }
 
 int septet_op_await(lua_State *L, septet_op *op)
@@ -431,6 +428,9 @@ static const septet_op_type checkpoint_type = {
 
 int spt_op_checkpoint(lua_State *L, struct spt_sched *s)
 {
+    if (spt_turns_are_over(s) && spt_op_can_wait(L, s) && !spt_op_check_cancelled(s) &&
+        spt_turns_begin_next(s->current))
+        return 0;
     septet_op *op = spt_op_new(L, s, &checkpoint_type);
     if (spt_op_check_cancelled(s))
         return spt_op_await_cancelled(L, op);

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "core/wait_mark.h"
 #include "septet/op.h"
 
 struct spt_sched;
@@ -78,14 +79,10 @@ void spt_op_lose(septet_op *op);
 /* Returns the scheduler of an operation; valid once it is made. */
 struct spt_sched *spt_op_sched(const septet_op *op);
 
-/* A light userdata of this address lies on top of the stack of every coroutine that an await has
- * suspended. It keeps scripts and other libraries from resuming or closing the coroutine. */
-extern const char spt_op_wait_mark;
-
 static inline bool spt_op_is_waiting(lua_State *co)
 {
     return lua_status(co) == LUA_YIELD && lua_gettop(co) > 0 &&
-           lua_touserdata(co, -1) == (void *)&spt_op_wait_mark;
+           lua_touserdata(co, -1) == (void *)&spt_wait_mark;
 }
 
 /* Moves the value on top of L to the stack of a coroutine that waits, below the mark. The `push` of

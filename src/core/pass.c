@@ -119,8 +119,7 @@ static void expire_timers(struct spt_sched *s, const struct spt_pass_limit *limi
 
 unsigned spt_pass_run(struct spt_sched *s, struct spt_pass_limit *limit)
 {
-    struct spt_link batch;
-    unsigned ran = 0;
+    struct spt_link *batch = &s->queues.batch;
     bool late = false;
     lua_checkstack(s->main, LUA_MINSTACK);
     expire_timers(s, limit);
@@ -128,20 +127,24 @@ unsigned spt_pass_run(struct spt_sched *s, struct spt_pass_limit *limit)
     report_unhandled(s);
     report_endings(s);
     renew_background(&s->tree.background);
-    spt_link_init(&batch);
-    spt_list_splice(&batch, &s->queues.ready);
+    s->run.turns.run = spt_turn_run;
+    s->run.turns.left = limit->resumes;
+    s->run.turns.until_ns = limit->until_ns;
+    spt_list_splice(batch, &s->queues.ready);
     if (s->queues.shuffle)
-        shuffle(s, &batch);
-    for (struct spt_link *l; !late && ran < limit->resumes && (l = spt_list_pop(&batch)); ran++) {
+        shuffle(s, batch);
+    for (struct spt_link *l; !late && s->run.turns.left > 0 && (l = spt_list_pop(batch));) {
+        s->run.turns.left--;
         if (!spt_list_is_empty(&s->queues.deferred))
             run_deferred(s);
-        fetch_ahead(&batch);
+        fetch_ahead(batch);
         spt_turn_run(SPT_OF(l, struct spt_task, link));
         late = is_late(limit);
     }
-    limit->cut = !spt_list_is_empty(&batch);
-    spt_list_splice(&batch, &s->queues.ready);
-    spt_list_splice(&s->queues.ready, &batch);
+    limit->cut = !spt_list_is_empty(batch);
+    spt_list_splice(batch, &s->queues.ready);
+    spt_list_splice(&s->queues.ready, batch);
+    unsigned ran = limit->resumes - s->run.turns.left;
     s->counts.turns += ran;
     return ran;
 }

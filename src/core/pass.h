@@ -10,12 +10,13 @@ struct spt_sched;
 
 /* How much a pass may run. */
 struct spt_pass_limit {
-    unsigned resumes; /* number of tasks */
+    unsigned resumes;  /* number of turns */
+    uint64_t until_ns; /* instant from which no turn begins but in its order; 0: none ever does */
     /* asked after each task, and between many timers; true ends the pass; NULL: never */
     bool (*is_late)(void *ud);
     void *ud;
     bool on_time; /* nothing has run since the scheduler's instant was read */
-    bool cut; /* set by the pass: it ended before the tasks that were ready at its beginning */
+    bool cut;     /* set by the pass: it ended before the tasks that were ready at its beginning */
 };
 
 /* Runs one pass: fires due timers, runs deferred callbacks, reports failures, then runs the tasks

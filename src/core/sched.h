@@ -48,6 +48,7 @@ struct spt_idle_waiter {
 /* What is to run. */
 struct spt_sched_queues {
     struct spt_link ready; /* tasks in state NEW or READY, oldest first */
+    struct spt_link batch; /* those that the running pass has yet to run */
     struct spt_link deferred;
     struct spt_link endings;       /* spt_deferred: what the embedder learns after the failures */
     struct spt_link idle;          /* spt_idle_waiter: notified when no task can run */
@@ -77,13 +78,23 @@ struct spt_bare {
     int level; /* number of functions on the main stack while it runs a task; 0: it runs none */
 };
 
+/* The turns of the running pass: core/turns.h. */
+struct spt_turns {
+    struct spt_turn *innermost;      /* the running turn, on the C stack; NULL if none runs */
+    unsigned depth;                  /* number of turns around it */
+    void (*run)(struct spt_task *t); /* spt_turn_run() */
+    unsigned left;                   /* number of turns that may still begin */
+    uint64_t until_ns; /* instant from which none begins in place; 0: none ever does */
+};
+
 /* Where the scheduler is, and how far the host is with ending it. */
 struct spt_run {
     uint64_t t_start_ns; /* when the host was made */
     bool draining;       /* inside a drain, which sees by itself that a task becomes ready */
     bool giving_up;      /* a task that keeps swallowing its cancellation is abandoned */
     bool shutting_down;  /* every await is refused */
-    bool exiting;    /* a script has ended the run: a task that is abandoned counts as cancelled */
+    bool exiting; /* a script has ended the run: a task that is abandoned counts as cancelled */
+    struct spt_turns turns;
     uint32_t ending; /* id of the task that has ended and wakes others; 0: none does */
     struct spt_bare bare;
 };
@@ -151,7 +162,6 @@ struct spt_sched {
     struct spt_counts counts;
     struct spt_run run;
     struct spt_tree tree;
-    int task_meta;              /* registry: the metatable of tasks */
     struct spt_anchors anchors; /* of the live tasks' handles */
     struct spt_coroutines pool;
     struct spt_debug_hook debug_hook;

@@ -55,6 +55,15 @@ static void enter(struct spt_task *t, struct spt_scope *owner)
     s->counts.live++;
 }
 
+static struct spt_task *new_handle(lua_State *L, struct spt_sched *s)
+{
+    struct spt_task *t = lua_newuserdatauv(L, sizeof *t, SPT_TASK_UV_LAST);
+    *t = (struct spt_task){.sched = s};
+    lua_rawgeti(L, LUA_REGISTRYINDEX, s->anchors.meta);
+    lua_setmetatable(L, -2);
+    return t;
+}
+
 /* `parent` is NULL for a task of the host. `shown`: the index of the function at the place of
  * which the task is shown; 0: its own. */
 static struct spt_task *spawn(lua_State *L, struct spt_scope *owner, struct spt_account *account,
@@ -70,11 +79,7 @@ static struct spt_task *spawn(lua_State *L, struct spt_scope *owner, struct spt_
     if (full)
         spt_error_limit(L, spt_account_owner(full), "spawn", "tasks", full->limits.tasks);
     luaL_checkstack(L, 8, "too many arguments");
-    struct spt_task *t = lua_newuserdatauv(L, sizeof *t, SPT_TASK_UV_LAST);
-    *t = (struct spt_task){0};
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->task_meta);
-    lua_setmetatable(L, -2);
-    t->sched = s;
+    struct spt_task *t = new_handle(L, s);
     t->spawn.account = account;
     bool hooked = s->debug_hook.by_scripts && lua_gethook(L);
     if (!spt_first_call_fits(nargs) || hooked) {

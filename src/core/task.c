@@ -6,6 +6,9 @@
 #include <lauxlib.h>
 
 #include "core/sched.h"
+#include "core/wait_mark.h"
+
+const char spt_wait_mark = 0;
 
 /* --- the state machine --- */
 

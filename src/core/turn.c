@@ -13,9 +13,8 @@
 #include "core/op.h"
 #include "core/sched.h"
 #include "core/task.h"
-
-/* number of operations that may complete at once in one turn, before the other tasks run */
-#define BUDGET 128
+#include "core/turns.h"
+#include "core/wait_mark.h"
 
 /* Makes the value on top of the task's coroutine its error, and its outcome a failure. For an error
  * that no body caught, such as out of memory while the results are kept, and for an abandoned
@@ -36,7 +35,7 @@ static void foreign_yield(struct spt_task *t, int nvalues)
 {
     lua_pop(t->co, nvalues);
     lua_checkstack(t->co, 1);
-    lua_pushlightuserdata(t->co, (void *)&spt_op_wait_mark);
+    lua_pushlightuserdata(t->co, (void *)&spt_wait_mark);
     t->sched->hooks.warn(t->sched->hooks.ud,
                          "a C function yielded a task's own coroutine: only an await suspends it");
     spt_task_yielding(t);
@@ -62,25 +61,30 @@ static void abandon(struct spt_task *t)
     spt_finish_task(t);
 }
 
-/* Returns the coroutine of an ended task to the pool, unless a script may hold it or a hook watches
- * it. */
+/* Keeps the coroutine of an ended task for a later one, unless a script may hold it or a hook
+ * watches it. */
 static void recycle(struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
     lua_Hook hook = lua_gethook(t->co);
     /* a slice over its limit, in which the host lowered the count, may have hidden a script's */
     bool plain = !hook || (hook == s->debug_hook.count_hook && lua_gethookcount(t->co) > 1);
-    if (!t->body.coroutine_seen && plain)
+    if (!t->body.coroutine_seen && plain && !spt_spare_take_back(s->main, &s->pool.spare, t, t->co))
         spt_coroutines_recycle(s->main, &s->pool, t->co);
 }
 
 static void leave(struct spt_task *t, int status, int nvalues)
 {
+    struct spt_sched *s = t->sched;
+    if (status == LUA_YIELD && s->pool.spare.user == t)
+        spt_first_call_keep_coroutine(t);
     if (status != LUA_YIELD) {
         if (status == LUA_OK)
             recycle(t);
         else
             fail_with_top(t);
+        if (s->pool.spare.user == t)
+            spt_spare_empty(s->main, &s->pool.spare);
         t->co = NULL;
         spt_finish_task(t);
     } else if (t->body.abandoned) {
@@ -123,6 +127,11 @@ static bool start(struct spt_task *t)
     lua_State *L = s->main;
     if (t->co)
         return true;
+    lua_State *spare = spt_spare_lend(&s->pool.spare, t);
+    if (spare) {
+        spt_first_call_lend_coroutine(L, t, spare);
+        return true;
+    }
     if (!spt_coroutines_take(L, &s->pool)) {
         lua_pushcfunction(L, new_coroutine);
         lua_pushlightuserdata(L, s);
@@ -135,24 +144,14 @@ static bool start(struct spt_task *t)
     return true;
 }
 
-/* Records a turn that began at `t0_ns`, and when it ended. */
-static void end_turn(struct spt_task *t, uint64_t t0_ns, bool ended)
+/* Reads the clock, and ends the turn of a task that has left its coroutine, or has none. */
+static inline void end_left(struct spt_task *t, uint64_t t_begin_ns, bool ended)
 {
-    struct spt_sched *s = t->sched;
-    enum spt_left left = ended                          ? SPT_LEFT_END
-                         : t->state == SPT_TASK_WAITING ? SPT_LEFT_WAIT
-                                                        : SPT_LEFT_YIELD;
-    uint64_t end_ns = s->now_ns = spt_sched_clock(s), ns = end_ns - t0_ns;
-    t->turn.since_ns = end_ns;
-    t->turn.busy_ns += ns;
-    spt_trace_put(
-        &s->trace,
-        (struct spt_rec){
-            .t = t0_ns, .task = t->id, .kind = SPT_REC_RUN, .sub = (uint8_t)left, .b = ns});
-    if (ns > t->turn.longest_ns)
-        spt_inspect_keep_longest(t, ns);
-    if (s->slow.limit_ns && ns > s->slow.limit_ns)
-        spt_inspect_report_slow(t, ns);
+    t->sched->now_ns = spt_sched_clock(t->sched);
+    spt_turns_end(t, t_begin_ns,
+                  ended                          ? SPT_LEFT_END
+                  : t->state == SPT_TASK_WAITING ? SPT_LEFT_WAIT
+                                                 : SPT_LEFT_YIELD);
 }
 
 /* Runs a turn of a bare task. Returns false, with nothing done, if it needs a coroutine. That has
@@ -167,7 +166,7 @@ static bool run_bare(struct spt_task *t, bool fresh)
         return false;
     }
     s->current = t;
-    t->turn.budget = BUDGET;
+    t->turn.budget = SPT_TURNS_BUDGET;
     if (fresh)
         done = spt_bare_begin(t);
     else
@@ -175,7 +174,7 @@ static bool run_bare(struct spt_task *t, bool fresh)
     s->current = NULL;
     if (!done)
         return false;
-    end_turn(t, t0_ns, !fresh);
+    end_left(t, t0_ns, !fresh);
     if (!fresh)
         spt_finish_task(t);
     return true;
@@ -196,13 +195,16 @@ void spt_turn_run(struct spt_task *t)
     } else {
         lua_pop(t->co, 1); /* the wait mark */
     }
+    struct spt_turn turn = {.t_begin_ns = s->now_ns, .outer = s->run.turns.innermost};
+    s->run.turns.innermost = &turn;
     s->current = t;
     if (spt_sched_urgent(s))
         spt_hook_keep_urgent(t->co, s);
-    t->turn.budget = BUDGET;
-    uint64_t t0_ns = s->now_ns;
+    t->turn.budget = SPT_TURNS_BUDGET;
     int status = lua_resume(t->co, NULL, nargs, &nvalues);
     s->current = NULL;
-    end_turn(t, t0_ns, status != LUA_YIELD);
+    s->run.turns.innermost = turn.outer;
+    if (!turn.ended)
+        end_left(t, turn.t_begin_ns, status != LUA_YIELD);
     leave(t, status, nvalues);
 }

@@ -25,6 +25,7 @@
 #define DEADLOCK_TASKS 100000                   /* or so many tasks after it */
 #define TURN_RESUMES   64                       /* tasks run between two polls */
 #define TURN_NS        (100 * SPT_NS_PER_US)    /* or so long */
+#define IN_PLACE_NS    SPT_NS_PER_MS            /* or so long, in turns in place */
 
 /* --- inside and outside --- */
 
@@ -156,6 +157,7 @@ static void run_passes(septet_host *h)
     unsigned ran = 0, messages = 0;
     h->step.more = true;
     s->now_ns = spt_sched_clock(s);
+    limit.until_ns = stepping ? 0 : s->now_ns + IN_PLACE_NS;
     for (uint64_t t0_ns = s->now_ns;
          h->step.more && !late && !budget_exhausted(h, ran > messages ? ran : messages, t0_ns);) {
         unsigned told = spt_mailbox_run(h, TURN_RESUMES - messages, limit.is_late);

@@ -169,7 +169,7 @@ static int run(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope, 
     int nresults = 0;
     int status = enter(L, co, nargs, scope, &nresults);
     if (status == LUA_YIELD && spt_op_is_waiting(co)) {
-        lua_pushlightuserdata(L, (void *)&spt_op_wait_mark);
+        lua_pushlightuserdata(L, (void *)&spt_wait_mark);
         return lua_yieldk(L, 1, (lua_KContext)scope, k);
     }
     return take_results(L, co, status, nresults);

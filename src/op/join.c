@@ -127,11 +127,12 @@ static int l_await(lua_State *L)
     struct spt_sched *s = spt_env(L)->sched;
     if (t == s->current)
         return spt_error_usage(L, "a task cannot await itself");
-    lua_settop(L, 1);
     struct join_op *join = (struct join_op *)spt_op_new(L, s, &join_type);
     join->target = t;
     join->op.ref = t->id;
-    return septet_op_await(L, &join->op);
+    if (spt_op_check_cancelled(s))
+        return spt_op_await_cancelled(L, &join->op);
+    return spt_op_wait(L, &join->op, false);
 }
 
 /* outcome(task): like task:await(), but never waits. The task must have ended. */

@@ -137,4 +137,65 @@ describe("await", function()
     local err = raises_error({ kind = "Usage" }, t.await, t)
     equal(err.traceback:find "deep_inside" ~= nil, true)
   end)
+
+  it("a task that an await runs at once finds the other waiting", function()
+    local outer, seen
+    outer = task.spawn(function()
+      local inner = task.spawn(function()
+        local at = outer:traceback():match "'await'"
+        seen = { outer:status(), outer:waits_for():match "^join", at }
+        return 1
+      end)
+      return inner:await() + 1
+    end)
+    equal(outer:await(), 2)
+    equal(seen, { "suspended", "join", "'await'" })
+  end)
+
+  it("a task that an await runs at once may cancel the other", function()
+    local outer, after
+    outer = task.spawn(function()
+      local inner = task.spawn(function() outer:cancel "enough" end)
+      inner:await()
+      after = true
+    end)
+    local err = raises_error({ kind = "TaskCancelled" }, outer.await, outer)
+    equal(err.reason, "enough")
+    equal(after, nil)
+  end)
+
+  it("a coroutine that a script holds is suspended while its task awaits", function()
+    local outer = task.spawn(function()
+      local co = coroutine.running()
+      return task.spawn(coroutine.status, co):await()
+    end)
+    equal(outer:await(), "suspended")
+  end)
+
+  it("awaits may be nested to any depth", function()
+    local function deep(n)
+      if n == 0 then
+        task.sleep(0)
+        return 0
+      end
+      return 1 + task.spawn(deep, n - 1):await()
+    end
+    equal(deep(500), 500)
+  end)
+
+  it("a task that only awaits others keeps no timer waiting", function()
+    local done
+    local t = task.spawn(function()
+      task.sleep(0.001)
+      done = true
+    end)
+    local n = 0
+    while not done and n < 1e6 do
+      task.spawn(function() end):await()
+      task.sleep(0)
+      n = n + 1
+    end
+    equal(done, true)
+    t:await()
+  end)
 end)
