@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "core/check.h"
 #include "core/op.h"
+#include "op/at_once.h"
 #include "op/env.h"
 #include "op/openers.h"
 
@@ -89,6 +90,8 @@ static int l_wait(lua_State *L)
 {
     spt_check_most(L, 1);
     struct event *event = check(L);
+    if (event->set && spt_at_once(L, spt_env(L)->sched))
+        return 0;
     struct wait_op *wait = (struct wait_op *)spt_op_new(L, spt_env(L)->sched, &wait_type);
     spt_link_init(&wait->link);
     wait->event = event;

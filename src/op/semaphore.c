@@ -9,6 +9,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/op.h"
+#include "op/at_once.h"
 #include "op/env.h"
 #include "op/openers.h"
 #include "op/with.h"
@@ -99,7 +100,12 @@ static int await_permit(lua_State *L, struct semaphore *semaphore, const septet_
 static int l_acquire(lua_State *L)
 {
     spt_check_most(L, 1);
-    return await_permit(L, check(L), &acquire_type);
+    struct semaphore *semaphore = check(L);
+    if (semaphore->free > 0 && spt_at_once(L, spt_env(L)->sched)) {
+        take(semaphore);
+        return 0;
+    }
+    return await_permit(L, semaphore, &acquire_type);
 }
 
 /* semaphore:try_acquire(): returns true with a permit, or false if none is free. Never waits. */
