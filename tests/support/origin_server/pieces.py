@@ -21,9 +21,10 @@ def send_all_in_drain(writer):
 
 
 class ByteByByte:
-    """A writer that sends each byte by itself. Of more than 1 MB, it so sends the first 64 KB."""
+    """A writer that sends each byte by itself. Of more than 128 KB, it so sends the first 64 KB: no
+    buffer of a reader is larger."""
 
-    LARGE, FIRST, TURN = 1 << 20, 1 << 16, 256
+    LARGE, FIRST, TURN = 1 << 17, 1 << 16, 256
     # Bytes of each response that wait until the one before was received; seconds, at most.
     AWAITED, PATIENCE = 256, 50e-6
 
