@@ -68,7 +68,7 @@ class Lost(harness.Case):
             argv, cwd=self.dir, env=harness.environment(None), stdin=subprocess.DEVNULL, stdout=out,
             stderr=subprocess.PIPE, text=True, timeout=harness.HANG, preexec_fn=before, check=False,
         )
-        return done.returncode, done.stderr
+        return done.returncode, harness.SLOW.sub("", done.stderr)
 
     def is_told(self, kind, status, args):
         got, err = self.run_with(kind, [harness.SEPTET, *args])

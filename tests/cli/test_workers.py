@@ -460,7 +460,7 @@ end"""))
             self.assertEqual(child.process.wait(), -signal.SIGPIPE)
             self.assertEqual([pid for pid in pids if is_alive(pid)], [])
             child.errors.seek(0)
-            self.assertEqual(child.errors.read(), "")
+            self.assertEqual(harness.SLOW.sub("", child.errors.read()), "")
 
     def test_that_cannot_be_written_is_said(self):
         path = self.write("s.lua", "print 'x'")
@@ -510,7 +510,8 @@ class Traces(Case):
         err = self.lua("task.sleep(0)", "--workers=2", "--summary").err
         one, two = sorted(re.split(r"(?m)^(?=worker \d:$)", err)[1:])
         self.assertEqual((one[:10], two[:10]), ("worker 1:\n", "worker 2:\n"))
-        self.assertEqual(len(one.splitlines()), len(two.splitlines()), err)
+        for text in one, two:  # a warning of a slow turn may follow
+            self.assertEqual(len(text.split("\n\n")[0].splitlines()), 2, err)
         lines = self.lua("", "--workers=2", "--summary=json").err.splitlines()
         self.assertEqual(sorted(json.loads(line)["worker"] for line in lines), [1, 2])
 

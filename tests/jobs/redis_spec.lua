@@ -618,7 +618,7 @@ end)
 describe("owners on Redis", function()
   it("law_4_death: the jobs of a silent owner come back, and those of a live one do not", function()
     local server <close> = redis.start(KEPT)
-    local limits = { dead_after = 1.5 }
+    local limits = { dead_after = 4 } -- longer than a machine stands still
     local a, b, c = open(server:url "q", limits), open(server:url "q", limits),
       open(server:url "q", limits)
     put(a, "of a", "of b")
