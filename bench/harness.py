@@ -207,7 +207,7 @@ def silent_server():
 
 
 @contextlib.contextmanager
-def servers_for(names):
+def servers_for(names, cpu=None):
     """Yields {name: (URL, and the certificate's file if it needs one)} of the servers that are
     named: plain, h1 and h2 (of HTTPS), bodies (of 2^n MB at /n), silent."""
     with contextlib.ExitStack() as stack:
@@ -217,7 +217,7 @@ def servers_for(names):
         if names - {"silent"}:
             secure = bool(names & {"h1", "h2"})
             files = {str(n): n << 20 for n in (64, 128, 256, 512, 1024)}
-            urls = stack.enter_context(nginx(None, files=files, secure=secure))
+            urls = stack.enter_context(nginx(cpu, files=files, secure=secure))
             found["plain"] = found["bodies"] = (urls[0],)
             if secure:
                 _, h1, h2, ca_file = urls

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Shows what each clever means is worth: builds Septet without it, and compares.
+
+A means is left out by a definition of its own, SEPTET_WITHOUT_NAME, which CMake's SEPTET_ABLATE
+sets; or by an option. What it gains in instructions is counted as by instructions.py, and what it
+gains in CPU is measured in rounds, as the median of the ratios. MEANS is the one list of them.
+"""
+
+import os
+import re
+import statistics
+import subprocess
+import sys
+
+import harness
+import instructions
+from works import ROWS
+
+LEAST_GAIN = 0.02
+COUNTED, MEASURED = "instructions", "CPU"
+
+
+class Means:
+    """`rows` are of works.py if they are counted, and questions of models.lua if measured."""
+
+    def __init__(self, name, what, rows, options=None):
+        self.name, self.what, self.rows = name, what, rows
+        self.options = options or [f"-DSEPTET_ABLATE={name}"]
+
+
+MEANS = (
+    # docs/decisions/0033
+    Means("PREFETCH", MEASURED, ["sleep_0", "receivers", "senders"], ["-DSEPTET_PREFETCH=OFF"]),
+    # docs/decisions/0015
+    Means("MIMALLOC", COUNTED, ["spawn + await", "GET by 64"], ["-DSEPTET_MIMALLOC=OFF"]),
+)
+
+SIZE = "100000"  # tasks, of the lines of models.lua that are compared
+MODEL = re.compile(r"(\w+)\t(\d+)\t([\d.]+)\t\S+")
+
+
+# --- building ---
+
+
+def build_without(args, means):
+    """Builds the command without a means, and returns the build folder."""
+    root = os.path.normpath(os.path.join(harness.HERE, ".."))
+    folder = os.path.join(os.path.normpath(args.build), "..", "ablate", means.name)
+    configure = ["cmake", "-S", root, "-B", folder, "-G", "Ninja",
+                 "-DCMAKE_BUILD_TYPE=RelWithDebInfo", *means.options]
+    make = ["cmake", "--build", folder, "--target", "septet_cli", "bench_steady", "bench_curl_anew",
+            "bench_hosts"]
+    print(f"building without {means.name} in {os.path.relpath(folder)}", file=sys.stderr)
+    for command in (configure, make):
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              check=False)
+        if done.returncode != 0:
+            raise harness.CannotRun(f"failed: {' '.join(command)}\n{done.stdout[-4000:]}")
+    return folder
+
+
+# --- comparing ---
+
+
+def counted(args, means, without):
+    """Returns {row: its figure without the means by that with it}."""
+    rows = [row for row in ROWS if row.name in means.rows]
+    args.no_peers = True
+    with harness.servers_for({row.server for row in rows} - {None}) as servers:
+        figures = [
+            instructions.measure_all(rows, instructions.Place(build, servers), args)[0]
+            for build in (args.build, without)
+        ]
+    return {row.name: min(figures[1][row.name]) / min(figures[0][row.name]) for row in rows}
+
+
+def measured(args, means, without):
+    """Returns {question: the median of the rounds' ratios, without by with}."""
+    cpu, _ = harness.two_cpus()
+
+    def ns_of(build):
+        command = harness.septet(build, "models.lua") + means.rows
+        output = harness.run_together([command], cpu)[0]
+        return {m[1]: float(m[3]) for m in MODEL.finditer(output) if m[2] == SIZE}
+
+    builds = {"with": args.build, "without": without}
+    found = harness.in_rounds(builds, args.measured_rounds, lambda name: ns_of(builds[name]))
+    return {
+        question: statistics.median(
+            x[question] / y[question] for x, y in zip(found["without"], found["with"]))
+        for question in means.rows
+    }
+
+
+def verdict_of(ratio):
+    if ratio < 1 - LEAST_GAIN:
+        return "costs more than it gains"
+    return "under 2 %: not worth its place" if ratio < 1 + LEAST_GAIN else ""
+
+
+def run(args):
+    lines = []
+    for means in MEANS:
+        if means.name not in args.only:
+            continue
+        without = build_without(args, means)
+        compare = counted if means.what == COUNTED else measured
+        found = compare(args, means, without)
+        best = max(found.values())
+        for work, ratio in found.items():
+            remark = verdict_of(best) if ratio == best else ""
+            lines.append(f"| {means.name} | {work} | {means.what} | {ratio:.3f} | {remark} |")
+    print("| without | work | of it | times as much | |")
+    print("|---|---|---|--:|---|")
+    print("\n".join(lines))
+    return []
+
+
+def parse_args():
+    parser = harness.new_parser(__doc__, rounds=1)
+    parser.add_argument("--measured-rounds", type=int, default=11, help="of what is measured")
+    parser.add_argument("--jobs", type=int, default=2, help="number of runs at a time")
+    harness.add_only(parser, "means", [means.name for means in MEANS])
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(harness.run_main("ablate.py", run, parse_args()))
