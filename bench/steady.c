@@ -28,7 +28,7 @@ enum {
     STEP_NS = 100,
     MAX_FDS = 65536,
     NAP_NS = 100000,      // between two looks at the server's answers
-    PATIENCE_NAPS = 50000 // looks at answers that do not come
+    PATIENCE_NAPS = 20000 // looks at answers that do not come
 };
 
 #define NS_IN_S  1000000000LL
@@ -200,6 +200,10 @@ static int poll_events(int fd, struct epoll_event *events, int max, int ms, cons
     for (int i = 0; i < PATIENCE_NAPS && n >= 0 && n < nwaiting && n < max; i++) {
         nanosleep(&nap, NULL);
         n = next(fd, events, max, 0, mask);
+    }
+    if (n >= 0 && n < nwaiting && n < max) {
+        memset(waits, NOTHING, sizeof waits); // a server that is silent is not waited for again
+        nwaiting = 0;
     }
     arrange(events, n);
     CALLGRIND_TOGGLE_COLLECT;
