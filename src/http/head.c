@@ -102,9 +102,10 @@ static inline int append_line(struct spt_buf *buf, const char *between, const ch
     if (rc != SEPTET_OK)
         return rc;
     char *to = buf->data + buf->len;
-    memcpy(to, between, n);
-    memcpy(to + n, line, len);
-    replace_cr(to + n, len);
+    for (size_t i = 0; i < n; i++)
+        *to++ = between[i];
+    memcpy(to, line, len);
+    replace_cr(to, len);
     buf->len += n + len;
     return SEPTET_OK;
 }
