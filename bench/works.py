@@ -91,7 +91,7 @@ def get_row(name, work, server, tasks, n, peer=(), **more):
 
 def bytes_row(name, work, n, target, **more):
     return Row(name, more.pop("command", None) or script(work), n, "bytes", target,
-               bytes_of=resident, fast=True, **more)
+               bytes_of=resident, **more)
 
 
 def sleep_row(tasks):
@@ -106,7 +106,7 @@ ROWS = [
     Row("spawn + await", script("spawn + await"), 20000, target=4500, fast=True),
     Row("spawn + gather", script("spawn + gather"), 20000, target=4000, fast=True),
     Row("map + await", script("map + await"), 20000, fast=True),
-    Row("sleep(0) alone", script("sleep(0) alone"), 40000, target=500, fast=True),
+    Row("sleep(0) alone", script("sleep(0) alone"), 40000, target=500),
     sleep_row(2),
     sleep_row(16),
     sleep_row(50),
@@ -124,8 +124,8 @@ ROWS = [
     Row("bytes that a host allocates outside Lua", of_hosts, 64, "bytes", 300000,
         bytes_of=allocated_outside_lua, fast=True),
     Row("bytes that are resident of a host", of_hosts, 64, "bytes", 300000,
-        bytes_of=resident_hosts, fast=True),
-    get_row("GET by 64", "GET", "plain", 64, 1280, fast=True, target=1.08, of_peer=True),
+        bytes_of=resident_hosts),
+    get_row("GET by 64", "GET", "plain", 64, 1280, target=1.08, of_peer=True),
     get_row("GET by 16", "GET", "plain", 16, 3200),
     get_row("GET by 256", "GET", "plain", 256, 5120, weight=3),
     get_row("GET by 1000", "GET", "plain", 1000, 8000, weight=4),
