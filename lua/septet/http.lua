@@ -59,6 +59,7 @@ end
 args.module(http, "septet.http")
 for _, method in ipairs(retry.FUNCTIONS) do
   local verb = method:lower()
-  http[verb] = core.http_verb(method, http[verb], http.default)
+  -- a script may replace http.default
+  http[verb] = core.http_verb(method, http[verb], function() return http.default() end)
 end
 return http
