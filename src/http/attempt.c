@@ -276,7 +276,7 @@ void spt_attempt_admit(struct spt_request *r, uint64_t now_ns)
 {
     struct spt_session *session = r->state.session;
     spt_list_push(&session->requests.in_flight, &r->state.link);
-    spt_session_place(r);
+    spt_session_place(r, now_ns);
     struct spt_response *t = spt_response_take(&session->driver->responses, r);
     if (!t) {
         fail_memory(r);

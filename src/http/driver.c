@@ -28,14 +28,13 @@ static const struct spt_turn_budget *budget_of(const struct spt_driver *driver)
 
 /* Admits requests. If the turn has an end, those of one pass are few, because libcurl begins all of
  * them in one call. */
-static void admit(struct spt_session *session)
+static void admit(struct spt_session *session, uint64_t now_ns)
 {
     struct spt_request *r;
     if (!spt_limiter_ready(&session->limiter)) {
         spt_signal_queued(session);
         return;
     }
-    uint64_t now_ns = spt_loop_now(session->driver->loop);
     bool unbounded = budget_of(session->driver)->until_ns == SPT_NEVER;
     for (int n = 0; unbounded || n < ADMITTED_AT_ONCE; n++) {
         if (!(r = spt_session_admit(session)))
@@ -64,7 +63,9 @@ static void complete(struct spt_multi *multi)
 static void run_session(struct spt_session *session)
 {
     struct spt_link batch, *link;
-    admit(session);
+    uint64_t now_ns = spt_loop_now(session->driver->loop);
+    spt_session_prune(session, now_ns);
+    admit(session, now_ns);
     spt_link_init(&batch);
     spt_list_splice(&batch, &session->multis.pending);
     while ((link = spt_list_pop(&batch))) {

@@ -27,8 +27,7 @@ enum {
     SMALL = CURL_MAX_WRITE_SIZE, /* bytes that libcurl receives at once */
     LARGE = 128 * 1024,          /* ... of a streamed body: a fifth of the calls */
     LARGE_MAX = 64,              /* number of transfers at a time that receive so many */
-    IDLE_MAX_S = 60, /* seconds; servers commonly close idle connections after 60 to 75 */
-    KEEPALIVE_S = 30 /* seconds of silence before TCP probes the peer */
+    KEEPALIVE_S = 30             /* seconds of silence before TCP probes the peer */
 };
 
 /* Sets libcurl's defaults. If curl_easy_reset() finds no memory, it leaves them at zero and reports
@@ -65,7 +64,7 @@ static CURLcode set_constant_options(struct spt_easy *easy)
     curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L); /* URLs are in normal form (url.h) */
     encodings = curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, SPT_CODINGS);
     curl_easy_setopt(c, CURLOPT_HTTP_CONTENT_DECODING, 0L); /* decoder.c does it */
-    curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, (long)IDLE_MAX_S);
+    curl_easy_setopt(c, CURLOPT_MAXAGE_CONN, (long)SPT_IDLE_MAX_S);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(c, CURLOPT_TCP_KEEPIDLE, (long)KEEPALIVE_S);
     curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, spt_connect_on_open_socket);

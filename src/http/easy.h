@@ -5,6 +5,10 @@
 
 #include <stdbool.h>
 
+enum {
+    SPT_IDLE_MAX_S = 60 /* seconds; servers commonly close idle connections after 60 to 75 */
+};
+
 struct spt_driver;
 struct spt_easy;
 struct spt_request;

@@ -249,7 +249,7 @@ int spt_multi_init(struct spt_multi *multi, struct spt_session *session, long ma
     *multi = (struct spt_multi){.session = session, .max = max, .due.at_ns = SPT_NEVER};
     spt_link_init(&multi->link);
     spt_link_init(&multi->pending);
-    spt_place_init_kept(&multi->rest, multi, &multi->connections);
+    spt_place_init_kept(&multi->rest, multi, &multi->sums);
     multi->curl = curl_multi_init();
     if (!multi->curl)
         return SEPTET_ENOMEM;

@@ -49,7 +49,7 @@ struct spt_place *spt_place_find_idle(const struct spt_place_table *table, uint3
 }
 
 struct spt_place *spt_place_get(struct spt_place_table *table, struct spt_multi *multi,
-                                unsigned *connections, uint32_t hash)
+                                struct spt_place_sums *sums, uint32_t hash)
 {
     if (!table->buckets && !make_buckets(table))
         return NULL;
@@ -62,16 +62,16 @@ struct spt_place *spt_place_get(struct spt_place_table *table, struct spt_multi 
     struct spt_place *place = malloc(sizeof *place);
     if (!place)
         return NULL;
-    *place = (struct spt_place){
-        .table = table, .multi = multi, .connections = connections, .hash = hash};
+    *place = (struct spt_place){.table = table, .multi = multi, .sums = sums, .hash = hash};
     spt_link_init(&place->link);
     spt_list_push(head, &place->link);
     return place;
 }
 
-void spt_place_init_kept(struct spt_place *place, struct spt_multi *multi, unsigned *connections)
+void spt_place_init_kept(struct spt_place *place, struct spt_multi *multi,
+                         struct spt_place_sums *sums)
 {
-    *place = (struct spt_place){.multi = multi, .connections = connections};
+    *place = (struct spt_place){.multi = multi, .sums = sums};
     spt_link_init(&place->link);
 }
 
@@ -98,7 +98,8 @@ void spt_place_enter(struct spt_place *place, struct spt_place_use *use, bool op
     *use = (struct spt_place_use){place, opens};
     place->busy += !opens;
     place->reserved += opens;
-    *place->connections += opens;
+    place->sums->connections += opens;
+    place->sums->requests++;
 }
 
 void spt_place_settle(struct spt_place_use *use)
@@ -108,7 +109,7 @@ void spt_place_settle(struct spt_place_use *use)
         return;
     use->opens = false;
     place->reserved--;
-    --*place->connections;
+    place->sums->connections--;
     place->busy++;
 }
 
@@ -120,6 +121,7 @@ void spt_place_leave(struct spt_place_use *use)
     spt_place_settle(use);
     use->place = NULL;
     place->busy--;
+    place->sums->requests--;
     put_first(place);
     free_unused(place);
 }
@@ -127,12 +129,12 @@ void spt_place_leave(struct spt_place_use *use)
 void spt_place_opened(struct spt_place *place)
 {
     place->open++;
-    ++*place->connections;
+    place->sums->connections++;
 }
 
 void spt_place_closed(struct spt_place *place)
 {
     place->open--;
-    --*place->connections;
+    place->sums->connections--;
     free_unused(place);
 }

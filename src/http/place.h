@@ -18,11 +18,17 @@ struct spt_place_table {
     struct spt_link *buckets; /* owned; NULL until there is one */
 };
 
+/* What a multi has in all its places. */
+struct spt_place_sums {
+    unsigned connections; /* number of open ones, and of those that requests are to open */
+    unsigned requests;    /* number of requests that use a place */
+};
+
 /* The connections of one multi to one origin. */
 struct spt_place {
     struct spt_place_table *table; /* borrowed; NULL if its multi keeps it */
     struct spt_multi *multi;       /* borrowed */
-    unsigned *connections;         /* borrowed: the multi's number of them, in all places */
+    struct spt_place_sums *sums;   /* borrowed: its multi's */
     struct spt_link link; /* in its bucket; the last one to have an idle connection is first */
     uint32_t hash;        /* of the origin; two that have the same one share their places */
     int open;             /* number of connections */
@@ -42,13 +48,14 @@ void spt_place_release_table(struct spt_place_table *table);
 /* Returns a place with an idle connection to the origin, or NULL. */
 struct spt_place *spt_place_find_idle(const struct spt_place_table *table, uint32_t hash);
 
-/* Returns the place of a multi and an origin, found or made. `connections` is the number of the
- * multi. Returns NULL if memory is out. */
+/* Returns the place of a multi and an origin, found or made. `sums` are those of the multi. Returns
+ * NULL if memory is out. */
 struct spt_place *spt_place_get(struct spt_place_table *table, struct spt_multi *multi,
-                                unsigned *connections, uint32_t hash);
+                                struct spt_place_sums *sums, uint32_t hash);
 
 /* Initialises a place that is a member of its multi. */
-void spt_place_init_kept(struct spt_place *place, struct spt_multi *multi, unsigned *connections);
+void spt_place_init_kept(struct spt_place *place, struct spt_multi *multi,
+                         struct spt_place_sums *sums);
 
 /* Begins a use of a place. If it `opens` a connection, that is counted from now on. */
 void spt_place_enter(struct spt_place *place, struct spt_place_use *use, bool opens);

@@ -6,7 +6,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/time.h"
 #include "http/connection_options.h"
+#include "http/easy.h"
 #include "http/multi.h"
 #include "http/place.h"
 #include "http/quirks.h"
@@ -75,7 +77,7 @@ static struct spt_multi *multi_with_room(struct spt_session *session)
 {
     struct spt_link *head = &session->multis.all;
     for (struct spt_link *l = head->next; l != head; l = l->next)
-        if (SPT_OF(l, struct spt_multi, link)->connections < CONNECTIONS_OF_ONE)
+        if (SPT_OF(l, struct spt_multi, link)->sums.connections < CONNECTIONS_OF_ONE)
             return SPT_OF(l, struct spt_multi, link);
     struct spt_multi *multi = session->multis.n < session->multis.max ? add_multi(session) : NULL;
     return multi ? multi : next_full(session);
@@ -93,24 +95,51 @@ static void open_in(struct spt_multi *multi, struct spt_request *r)
 {
     struct spt_place *place = NULL;
     if (is_spread(r))
-        place = spt_place_get(&multi->session->multis.places, multi, &multi->connections,
+        place = spt_place_get(&multi->session->multis.places, multi, &multi->sums,
                               r->state.limiter_queue->hash);
     spt_place_enter(place ? place : &multi->rest, &r->state.use, true);
 }
 
-void spt_session_place(struct spt_request *r)
+void spt_session_place(struct spt_request *r, uint64_t now_ns)
 {
     struct spt_session *session = r->state.session;
     struct spt_place *idle = NULL;
-    if (!is_spread(r)) {
-        open_in(&session->home, r);
-        return;
-    }
-    idle = spt_place_find_idle(&session->multis.places, r->state.limiter_queue->hash);
+    bool spread = is_spread(r);
+    if (spread)
+        idle = spt_place_find_idle(&session->multis.places, r->state.limiter_queue->hash);
     if (idle)
         spt_place_enter(idle, &r->state.use, false);
     else
-        open_in(multi_with_room(session), r);
+        open_in(spread ? multi_with_room(session) : &session->home, r);
+    r->state.use.place->multi->used_ns = now_ns;
+}
+
+static void free_further(struct spt_multi *multi)
+{
+    spt_multi_close(multi);
+    spt_dns_map_release(&multi->dns_map);
+    spt_link_remove(&multi->link);
+    free(multi);
+}
+
+/* libcurl looks for dead and for old connections only in a multi that a request enters. */
+void spt_session_prune(struct spt_session *session, uint64_t now_ns)
+{
+    struct spt_link *head = &session->multis.all, *l = session->home.link.next, *next;
+    if (session->multis.n == 1 || now_ns - session->multis.pruned_ns < SPT_NS_PER_SECOND)
+        return;
+    session->multis.pruned_ns = now_ns;
+    for (; l != head; l = next) {
+        struct spt_multi *multi = SPT_OF(l, struct spt_multi, link);
+        next = l->next;
+        if (multi->sums.requests > 0) {
+            multi->used_ns = now_ns;
+        } else if (multi->sums.connections == 0 ||
+                   now_ns - multi->used_ns >= SPT_IDLE_MAX_S * SPT_NS_PER_SECOND) {
+            session->multis.n--;
+            free_further(multi);
+        }
+    }
 }
 
 /* Returns a multi with an idle connection, preferably `first`, or NULL. */
@@ -270,12 +299,9 @@ void spt_session_close_multis(struct spt_session *session)
 static void free_multis(struct spt_session *session)
 {
     struct spt_link *link;
-    while ((link = spt_list_pop(&session->multis.all))) {
-        struct spt_multi *multi = SPT_OF(link, struct spt_multi, link);
-        spt_dns_map_release(&multi->dns_map);
-        if (multi != &session->home)
-            free(multi);
-    }
+    while ((link = session->home.link.next) != &session->multis.all)
+        free_further(SPT_OF(link, struct spt_multi, link));
+    spt_dns_map_release(&session->home.dns_map);
     spt_place_release_table(&session->multis.places);
 }
 

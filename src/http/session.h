@@ -6,6 +6,7 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "http/stats.h"
 
@@ -34,7 +35,8 @@ struct spt_session_config {
 int spt_session_new(struct spt_session **out, struct spt_driver *driver,
                     const struct spt_session_config *config, const char **bad_rule);
 
-/* Fills in `out`. Takes time proportional to the number of open descriptors. */
+/* Fills in `out`. Takes time proportional to the number of open descriptors, times that of
+ * the session's multis. */
 void spt_session_stats(const struct spt_session *session, struct spt_session_stats *out);
 
 /* Returns the cookies of a session, which are sent and stored only if it was made with a jar. */
@@ -50,7 +52,11 @@ struct spt_request *spt_session_admit(struct spt_session *session);
 
 /* Gives an admitted request its place: where an idle connection to its origin is, or where one is
  * to be opened. */
-void spt_session_place(struct spt_request *request);
+void spt_session_place(struct spt_request *request, uint64_t now_ns);
+
+/* Closes the multis that no request uses and all of whose connections are dead or too old. Looks
+ * for them once a second at most. */
+void spt_session_prune(struct spt_session *session, uint64_t now_ns);
 
 /* Returns true if a connection of the session is idle. */
 bool spt_session_has_idle(struct spt_session *session);

@@ -84,14 +84,16 @@ struct spt_multi {
     struct spt_multi_due due;
     struct spt_dns_map dns_map;
     struct spt_place rest; /* connections that are not found by their origin */
-    unsigned connections;  /* number of open ones, and of those that requests are to open */
-    long max;              /* number of connections that libcurl keeps, used or idle */
-    bool capped;           /* a further connection evicts the oldest idle one */
+    struct spt_place_sums sums;
+    uint64_t used_ns; /* when the last request was placed in it, or seen there */
+    long max;         /* number of connections that libcurl keeps, used or idle */
+    bool capped;      /* a further connection evicts the oldest idle one */
 };
 
 struct spt_session_multis {
     struct spt_link all; /* the first of them is `home` */
     unsigned n, max;     /* number of them, and its maximum */
+    uint64_t pruned_ns;  /* when those that are no longer used were last looked for */
     struct spt_link pending;
     struct spt_place_table places;
 };

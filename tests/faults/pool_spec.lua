@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Pools of connections: how many are made at once, how many are kept, and that other tasks run
 -- meanwhile.
-local task, http = require "septet.task", require "septet.http"
+local task, http, sync = require "septet.task", require "septet.http", require "septet.sync"
+local testing = require "septet.testing"
 local origin = require "origin"
 
 local MANY = 1000
@@ -91,6 +92,28 @@ it("http.18 a request to each of a thousand hosts at once", function()
   for i, url in ipairs(urls) do urls[i] = url:gsub("/bytes/1$", "/stall") end
   all_wait_at_the_origin(all, urls)
   equal(all:get(origin.url .. "/bytes/1").status, 200)
+end)
+
+it("http.18 connections that the server closed are closed here, in whatever multi they are", function()
+  local N <const>, waiting, all_here = 200, 0, sync.event()
+  local server <close> = testing.serve(function(request)
+    if request.path == "/all" then
+      waiting = waiting + 1
+      if waiting == N then all_here:set() end
+      all_here:wait()
+    end
+    return "x"
+  end, { timeout = 1 })
+  local session <close> = http.session { limit = N, limit_per_host = N }
+  local urls = {}
+  for i = 1, N do urls[i] = server.url .. "/all" end
+  all_get(session, urls)
+  equal(session:stats().connections, N)
+  origin.eventually(function() return session:stats().connections_dropped == N end)
+  origin.eventually(function()
+    session:get(server.url .. "/")
+    return session:stats().connections == 1
+  end)
 end)
 
 it("http.46 tasks that are always ready do not delay requests", function()

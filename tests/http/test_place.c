@@ -9,12 +9,11 @@ enum { ORIGIN = 7, OTHER = ORIGIN + 256 }; /* in the same bucket */
 /* Two multis, of which only the addresses and the numbers of connections matter. */
 static struct spt_place_table table;
 static char multis[2];
-static unsigned connections[2];
+static struct spt_place_sums sums[2];
 
 static struct spt_place *get(int i, uint32_t hash)
 {
-    struct spt_place *place =
-        spt_place_get(&table, (struct spt_multi *)&multis[i], &connections[i], hash);
+    struct spt_place *place = spt_place_get(&table, (struct spt_multi *)&multis[i], &sums[i], hash);
     assert_non_null(place);
     return place;
 }
@@ -48,7 +47,8 @@ static void test_the_last_place_to_become_idle_is_found_first(void **state)
     spt_place_leave(&first);
     spt_place_closed(a);
     spt_place_closed(c);
-    assert_int_equal(connections[0] + connections[1], 0);
+    assert_int_equal(sums[0].connections + sums[1].connections, 0);
+    assert_int_equal(sums[0].requests + sums[1].requests, 0);
     spt_place_release_table(&table);
 }
 
@@ -57,16 +57,16 @@ static void test_a_connection_is_counted_before_it_is_open(void **state)
     struct spt_place_use use = {0};
     struct spt_place *place = get(0, ORIGIN);
     spt_place_enter(place, &use, true);
-    assert_int_equal(connections[0], 1);
+    assert_int_equal(sums[0].connections, 1);
     spt_place_opened(place);
     spt_place_settle(&use);
-    assert_int_equal(connections[0], 1);
+    assert_int_equal(sums[0].connections, 1);
     spt_place_closed(place);
     spt_place_leave(&use);
-    assert_int_equal(connections[0], 0);
+    assert_int_equal(sums[0].connections, 0);
     spt_place_enter(get(0, ORIGIN), &use, true);
     spt_place_leave(&use);
-    assert_int_equal(connections[0], 0);
+    assert_int_equal(sums[0].connections, 0);
     spt_place_release_table(&table);
 }
 
