@@ -92,6 +92,11 @@ static void dead_unhandled(void *ud, struct spt_task *t)
 {
 }
 
+static bool dead_busy(void *ud)
+{
+    return false;
+}
+
 static void dead_warn(void *ud, const char *message)
 {
 }
@@ -108,6 +113,7 @@ static void set_dead_hooks(struct spt_sched *s)
 {
     s->hooks = (struct spt_hooks){.now = dead_now,
                                   .wake = dead_wake,
+                                  .busy = dead_busy,
                                   .unhandled = dead_unhandled,
                                   .warn = dead_warn,
                                   .interrupt_delivered = dead_interrupt_delivered,

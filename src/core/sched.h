@@ -25,6 +25,7 @@ struct spt_task;
 struct spt_hooks {
     uint64_t (*now)(void *ud); /* returns nanoseconds that never decrease */
     void (*wake)(void *ud);    /* requests a drain: work was queued outside one */
+    bool (*busy)(void *ud);    /* returns true if the host has work to do before the next pass */
     /* a failure that was not observed; may run Lua, protected */
     void (*unhandled)(void *ud, struct spt_task *t);
     void (*warn)(void *ud, const char *message);

@@ -42,7 +42,7 @@ static bool only_turns_follow(const struct spt_sched *s)
            spt_timer_next(&s->tree.timers) > s->now_ns &&
            !spt_scope_is_cancelled(&s->tree.background) && !spt_sched_urgent(s) &&
            !queues->shuffle && !s->debug_hook.count_hook && !s->debug_hook.by_scripts &&
-           !run->giving_up && !run->shutting_down;
+           !run->giving_up && !run->shutting_down && !s->hooks.busy(s->hooks.ud);
 }
 
 /* Reads the clock. Returns true if the running turn may end in place: it was not so long that the

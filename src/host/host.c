@@ -63,6 +63,12 @@ static void wake(void *ud)
     spt_loop_wake(h->loop);
 }
 
+static bool busy(void *ud)
+{
+    septet_host *h = ud;
+    return spt_mailbox_has_work(h->life.mailbox) || spt_driver_has_work(h->driver);
+}
+
 static const char core_key = 0; /* its address is the key of the core in the registry */
 
 static int open_core(lua_State *L)
@@ -70,6 +76,7 @@ static int open_core(lua_State *L)
     septet_host *h = lua_touserdata(L, 1);
     const struct spt_hooks world = {.now = now,
                                     .wake = wake,
+                                    .busy = busy,
                                     .unhandled = spt_report_unhandled,
                                     .warn = spt_report_warning,
                                     .interrupt_delivered = spt_report_interrupt_delivered,

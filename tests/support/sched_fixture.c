@@ -95,6 +95,11 @@ static void on_unhandled(void *ud, struct spt_task *t)
     }
 }
 
+static bool on_busy(void *ud)
+{
+    return false;
+}
+
 static void on_warning(void *ud, const char *message)
 {
     texts_add(&fixture.warnings, message);
@@ -256,8 +261,11 @@ void cancel_mains(void)
 
 static int l_open(lua_State *L)
 {
-    const struct spt_hooks hooks = {
-        .now = on_now, .wake = on_wake, .unhandled = on_unhandled, .warn = on_warning};
+    const struct spt_hooks hooks = {.now = on_now,
+                                    .wake = on_wake,
+                                    .busy = on_busy,
+                                    .unhandled = on_unhandled,
+                                    .warn = on_warning};
     luaL_openlibs(L);
     fixture.env.sched = &fixture.sched;
     spt_link_init(&fixture.env.resources);
