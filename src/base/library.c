@@ -15,6 +15,7 @@ extern const struct spt_lazy spt_lazy __attribute__((weak, visibility("hidden"))
 
 atomic_uint spt_libraries_loaded;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static void *handles[SPT_LIBRARIES]; /* of those that were loaded here, for good */
 
 static bool fail(struct spt_library_failure *failure, const char *soname)
 {
@@ -68,8 +69,14 @@ static bool load(enum spt_library which, struct spt_library_failure *failure)
     }
     find(lib, handle, lib->slots);
     protect(PROT_READ);
+    handles[which] = handle;
     spt_lazy.loaded(which);
     return true;
+}
+
+void *spt_library_find(enum spt_library which, const char *name)
+{
+    return dlsym(handles[which] ? handles[which] : RTLD_DEFAULT, name);
 }
 
 bool spt_library_load(unsigned needs, struct spt_library_failure *failure)

@@ -52,6 +52,10 @@ struct spt_library_failure {
     char text[256];
 };
 
+/* Returns a function of a loaded library, or of those that it needs itself. NULL if there is
+ * none. */
+void *spt_library_find(enum spt_library which, const char *name);
+
 /* A library that the program was not linked with; src/lazy/stubs.c has them. */
 struct spt_lazy_library {
     const char *soname; /* NULL: the program was linked with it */

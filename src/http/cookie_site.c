@@ -3,9 +3,9 @@
 #include "http/cookie_site.h"
 
 #include <arpa/inet.h>
-#include <dlfcn.h>
 #include <string.h>
 
+#include "base/library.h"
 #include "http/url.h"
 
 static bool is_loopback(const char *host)
@@ -41,8 +41,8 @@ bool spt_cookie_site_is_public_suffix(const char *domain)
 {
     typedef const void *builtin_fn(void);
     typedef int is_fn(const void *, const char *);
-    builtin_fn *builtin = (builtin_fn *)dlsym(RTLD_DEFAULT, "psl_builtin");
-    is_fn *is_suffix = (is_fn *)dlsym(RTLD_DEFAULT, "psl_is_public_suffix");
+    builtin_fn *builtin = (builtin_fn *)spt_library_find(SPT_LIBRARY_CURL, "psl_builtin");
+    is_fn *is_suffix = (is_fn *)spt_library_find(SPT_LIBRARY_CURL, "psl_is_public_suffix");
     const void *list = builtin && is_suffix ? builtin() : NULL;
     return list ? is_suffix(list, domain) != 0 : !strchr(domain, '.');
 }
