@@ -412,7 +412,7 @@ void spt_http_call_ended(struct spt_http_call *call)
     }
 }
 
-/* Frees the idle calls. */
+/* Frees the idle calls, and releases the references. */
 static void on_host_end(struct spt_resource *resource)
 {
     struct spt_http_pool *pool = SPT_OF(resource, struct spt_http_pool, resource);
@@ -422,6 +422,7 @@ static void on_host_end(struct spt_resource *resource)
         free(call);
     }
     pool->n = 0;
+    spt_http_refs_release(pool->sched->main, &pool->refs);
 }
 
 struct spt_http_pool *spt_http_pool_new(lua_State *L, struct spt_env *env)
@@ -429,6 +430,7 @@ struct spt_http_pool *spt_http_pool_new(lua_State *L, struct spt_env *env)
     struct spt_http_pool *pool = lua_newuserdatauv(L, sizeof *pool, 0);
     *pool =
         (struct spt_http_pool){.env = env, .sched = env->sched, .resource.release = on_host_end};
+    spt_http_refs_clear(&pool->refs);
     spt_link_init(&pool->idle);
     spt_link_init(&pool->resource.link);
     spt_env_add(env, &pool->resource);

@@ -12,14 +12,21 @@ struct spt_http_refs {
     const void *session_meta;        /* of the sessions of session.lua; NULL until it is loaded */
     const void *session_handle_meta; /* of a struct spt_session_handle */
     int head_meta, response_meta;
-    int follow; /* the function that follows the redirects of a response */
-    int handle; /* the key "handle" of a session */
+    int sessions; /* keeps session_meta alive */
+    int follow;   /* the function that follows the redirects of a response */
+    int handle;   /* the key "handle" of a session */
     int body, head, redirect, status, url; /* the keys of a response */
     bool hooked;                           /* the host has hooks for the requests of all sessions */
 };
 
-/* Fills in the references. Raises out of memory. */
+/* Makes all references refer to nothing. */
+void spt_http_refs_clear(struct spt_http_refs *refs);
+
+/* Fills in the references, which were cleared. Raises out of memory. */
 void spt_http_refs_init(lua_State *L, struct spt_http_refs *refs);
+
+/* Releases the references, so that they refer to nothing. Allocates nothing. */
+void spt_http_refs_release(lua_State *L, struct spt_http_refs *refs);
 
 /* Takes from the stack what session.lua has: the metatable of sessions at 1, that of responses at
  * 2, and the function that follows redirects at 3. Raises out of memory. */
