@@ -79,7 +79,7 @@ static void leave(struct spt_task *t, int status, int nvalues)
     if (status == LUA_YIELD && s->pool.spare.user == t)
         spt_first_call_keep_coroutine(t);
     if (status != LUA_YIELD) {
-        if (t->wait.op) /* of a bare task, whose function failed before it took the result */
+        if (t->wait.op) /* of a bare task: its function failed before it took the result */
             spt_op_lose(t->wait.op);
         if (status == LUA_OK)
             recycle(t);

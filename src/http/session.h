@@ -54,8 +54,8 @@ struct spt_request *spt_session_admit(struct spt_session *session);
  * to be opened. */
 void spt_session_place(struct spt_request *request, uint64_t now_ns);
 
-/* Closes the multis that no request uses and all of whose connections are dead or too old. Looks
- * for them once a second at most. */
+/* Closes the multis that no request uses, if all their connections are dead or too old. Looks for
+ * them once a second at most. */
 void spt_session_prune(struct spt_session *session, uint64_t now_ns);
 
 /* Returns true if a connection of the session is idle. */

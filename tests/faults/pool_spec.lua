@@ -94,7 +94,7 @@ it("http.18 a request to each of a thousand hosts at once", function()
   equal(all:get(origin.url .. "/bytes/1").status, 200)
 end)
 
-it("http.18 connections that the server closed are closed here, in whatever multi they are", function()
+it("http.18 connections that the server closed are closed here, in any multi", function()
   local N <const>, waiting, all_here = 200, 0, sync.event()
   local server <close> = testing.serve(function(request)
     if request.path == "/all" then
