@@ -10,7 +10,7 @@
  * spt_pages_free(). */
 void *spt_pages_new(size_t n, size_t size);
 
-/* Frees it, given the same numbers. NULL is nothing. */
+/* Frees the memory, given the same numbers. A no-op for NULL. */
 void spt_pages_free(void *pages, size_t n, size_t size);
 
 #endif

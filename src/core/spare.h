@@ -20,10 +20,10 @@ struct spt_spare {
 void spt_spare_open(lua_State *L, struct spt_spare *spare);
 void spt_spare_release(lua_State *L, struct spt_spare *spare);
 
-/* Drops the coroutine, unless it is in use. Allocates nothing. */
+/* Drops the coroutine. A task that has it needs another anchor, or has ended. Allocates nothing. */
 void spt_spare_empty(lua_State *L, struct spt_spare *spare);
 
-/* Gives the coroutine to a task in its first turn. Returns false if there is none. */
+/* Gives the coroutine to a task in its first turn. Returns NULL if there is none. */
 static inline lua_State *spt_spare_lend(struct spt_spare *spare, const struct spt_task *user)
 {
     lua_State *co = spare->co;
