@@ -10,19 +10,20 @@
 #include "core/sched.h"
 #include "core/task.h"
 
-void spt_bare_allow(struct spt_sched *s, lua_CFunction function)
+void spt_bare_allow(struct spt_sched *s, enum spt_bare_kind kind, lua_CFunction function)
 {
     assert(s->run.bare.n < SPT_BARE_FUNCTIONS);
+    s->run.bare.kinds[s->run.bare.n] = (uint8_t)kind;
     s->run.bare.functions[s->run.bare.n++] = function;
 }
 
-bool spt_bare_is(lua_State *L, const struct spt_sched *s, int index)
+enum spt_bare_kind spt_bare_kind_of(lua_State *L, const struct spt_sched *s, int index)
 {
     lua_CFunction function = lua_tocfunction(L, index);
     for (unsigned i = 0; function && i < s->run.bare.n; i++)
         if (s->run.bare.functions[i] == function)
-            return true;
-    return false;
+            return (enum spt_bare_kind)s->run.bare.kinds[i];
+    return SPT_BARE_NONE;
 }
 
 septet_op *spt_bare_done(const struct spt_sched *s)
@@ -46,10 +47,10 @@ void spt_bare_keep(lua_State *L, const struct spt_sched *s, int n)
     spt_task_push(L, t);
     spt_first_call_drop(L, t);
     lua_insert(L, -1 - n);
-    for (int uv = n + 1; uv > 1; uv--)
-        lua_setiuservalue(L, -uv, uv);
+    for (int i = n; i > 0; i--)
+        lua_setiuservalue(L, -1 - i, spt_first_call_place(i));
     lua_pop(L, 1);
-    t->spawn.nargs = n;
+    t->numbers.nargs = n;
 }
 
 /* Stores the value on top of the main stack as the result or the error, in place of the call. */
@@ -59,6 +60,7 @@ static void keep_result(struct spt_task *t, enum spt_task_state outcome)
     t->body.outcome = (uint8_t)outcome;
     spt_task_push(L, t);
     spt_first_call_drop(L, t);
+    t->numbers.nresults = 0;
     lua_insert(L, -2);
     lua_setiuservalue(L, -2, SPT_TASK_UV_VALUE);
     lua_pop(L, 1);
@@ -82,11 +84,11 @@ bool spt_bare_begin(struct spt_task *t)
     struct spt_sched *s = t->sched;
     lua_State *L = s->main;
     int handle = lua_gettop(L) + 1, status = LUA_ERRMEM;
-    if (lua_checkstack(L, t->spawn.nargs + LUA_MINSTACK)) {
+    if (lua_checkstack(L, t->numbers.nargs + LUA_MINSTACK)) {
         spt_task_push(L, t);
         lua_getiuservalue(L, handle, SPT_TASK_UV_VALUE);
         spt_first_call_push_arguments(L, handle, t);
-        status = call(s, t->spawn.nargs, 0);
+        status = call(s, t->numbers.nargs, 0);
         lua_settop(L, handle - 1);
     }
     t->body.bare = status == LUA_OK;

@@ -19,13 +19,18 @@
 struct spt_sched;
 struct spt_task;
 
-/* Lets tasks run a function without a coroutine. The function must only check its arguments, and
- * then await one operation that fits into the slot. The operation pushes nothing, or has a `close`,
- * and then the function begins with spt_bare_done(). */
-void spt_bare_allow(struct spt_sched *s, lua_CFunction function);
+enum spt_bare_kind {
+    SPT_BARE_NONE,
+    SPT_BARE_WAIT, /* takes one argument, and its operation pushes nothing and has no `close` */
+    SPT_BARE_CALL, /* its operation has a `close`, and it begins with spt_bare_done() */
+};
 
-/* Returns true if the function at `index` is one of those. */
-bool spt_bare_is(lua_State *L, const struct spt_sched *s, int index);
+/* Lets tasks run a function without a coroutine. The function must only check its arguments, and
+ * then await one operation that fits into the slot. */
+void spt_bare_allow(struct spt_sched *s, enum spt_bare_kind kind, lua_CFunction function);
+
+/* Returns the kind of the function at `index`. */
+enum spt_bare_kind spt_bare_kind_of(lua_State *L, const struct spt_sched *s, int index);
 
 /* Returns the operation of the running task if its function was called before, without a coroutine,
  * and its wait is over: the function ends by spt_op_resumed(). Returns NULL otherwise. */

@@ -80,17 +80,17 @@ static int keep_result(lua_State *L, struct spt_task *t, int status)
 {
     // stack: handler, results ... | handler, ..., error
     if (status == LUA_OK || status == LUA_YIELD) {
-        t->body.nresults = lua_gettop(L) - 1;
+        t->numbers.nresults = lua_gettop(L) - 1;
         t->body.outcome = SPT_TASK_DONE;
-        if (t->body.nresults == 0 &&
+        if (t->numbers.nresults == 0 &&
             t->sched->pool.spare.user == t) { /* nothing is to be replaced */
             lua_settop(L, 0);
             return 0;
         }
-        if (t->body.nresults == 0)
+        if (t->numbers.nresults == 0)
             lua_pushnil(L);
-        else if (t->body.nresults > 1)
-            pack_results(L, 2, t->body.nresults);
+        else if (t->numbers.nresults > 1)
+            pack_results(L, 2, t->numbers.nresults);
     } else {
         t->body.outcome = (uint8_t)outcome_of_error(L, t);
         if (t->body.outcome == SPT_TASK_FAILED)

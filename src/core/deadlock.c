@@ -11,7 +11,7 @@
 #include "core/sched.h"
 #include "core/task.h"
 
-enum { UNSEEN, ON_PATH, DONE }; /* wait.mark */
+enum { UNSEEN, ON_PATH, DONE }; /* turn.mark */
 
 /* A step of a walk: to enter a task, or to leave one that is ON_PATH. The steps that leave are the
  * path, deepest last. */
@@ -47,17 +47,17 @@ static void visit(void *ud, void *task)
 {
     struct walk *walk = ud;
     struct spt_task *t = task;
-    if (walk->to ? t == walk->to : t->wait.mark == ON_PATH)
+    if (walk->to ? t == walk->to : t->turn.mark == ON_PATH)
         walk->again = t;
-    else if (t->wait.mark == UNSEEN && !spt_task_ended(t))
+    else if (t->turn.mark == UNSEEN && !spt_task_ended(t))
         push(walk, t, false);
 }
 
 static void enter(struct walk *walk, struct spt_task *t)
 {
-    if (t->wait.mark != UNSEEN)
+    if (t->turn.mark != UNSEEN)
         return;
-    t->wait.mark = ON_PATH;
+    t->turn.mark = ON_PATH;
     push(walk, t, true);
     spt_inspect_blockers(t, visit, walk);
 }
@@ -68,7 +68,7 @@ static void walk_from(struct walk *walk, struct spt_task *t)
     while (walk->n > 0 && !walk->again && !walk->failed) {
         struct step step = walk->steps[--walk->n];
         if (step.leave)
-            step.task->wait.mark = DONE;
+            step.task->turn.mark = DONE;
         else
             enter(walk, step.task);
     }
@@ -99,7 +99,7 @@ static void clear(struct spt_scope *top)
 {
     for (struct spt_scope *s = top; s; s = spt_scope_next(top, s, true))
         if (task_of(s))
-            s->task->wait.mark = UNSEEN;
+            s->task->turn.mark = UNSEEN;
 }
 
 static void walk_below(struct walk *walk, struct spt_scope *top)
@@ -151,7 +151,7 @@ static void add(void *ud, void *task)
 {
     struct set *set = ud;
     struct spt_task *t = task;
-    if (t->wait.mark != UNSEEN || spt_task_ended(t) || set->failed)
+    if (t->turn.mark != UNSEEN || spt_task_ended(t) || set->failed)
         return;
     if (set->n == set->room) {
         uint32_t room = set->room ? set->room * 2 : 16;
@@ -163,14 +163,14 @@ static void add(void *ud, void *task)
         set->tasks = tasks;
         set->room = room;
     }
-    t->wait.mark = DONE;
+    t->turn.mark = DONE;
     set->tasks[set->n++] = t;
 }
 
 static void empty(struct set *set)
 {
     while (set->n > 0)
-        set->tasks[--set->n]->wait.mark = UNSEEN;
+        set->tasks[--set->n]->turn.mark = UNSEEN;
 }
 
 /* Adds `from` and all tasks that it waits for, directly or indirectly. Returns true if `target` is
@@ -193,7 +193,7 @@ static void give_up_circular(struct spt_acyclic_wait *wait, struct spt_task *t)
     spt_inspect_blockers(wait->task, add, &members);
     uint32_t n = members.n;
     for (uint32_t i = 0; i < n; i++) /* they stay in the array; the search needs the marks */
-        members.tasks[i]->wait.mark = UNSEEN;
+        members.tasks[i]->turn.mark = UNSEEN;
     for (uint32_t i = 0; i < n && t->state == SPT_TASK_WAITING && !seen.failed; i++) {
         if (!reach(&seen, members.tasks[i], t))
             continue; /* nor does any task seen on the way */
@@ -215,7 +215,7 @@ void spt_deadlock_break(struct spt_task *t)
     reach(&seen, t, NULL);
     for (struct spt_link *l = head->next, *next; l != head; l = next) {
         next = l->next;
-        if (SPT_OF(l, struct spt_acyclic_wait, link)->task->wait.mark == UNSEEN)
+        if (SPT_OF(l, struct spt_acyclic_wait, link)->task->turn.mark == UNSEEN)
             continue;
         spt_link_remove(l);
         spt_list_push(&reached, l);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Walks the tree of tasks by parent pointers, because it may be as deep as there are tasks. Which
- * tasks are left out of the lines is noted in the tasks themselves (wait.mark). */
+ * tasks are left out of the lines is noted in the tasks themselves (turn.mark). */
 #include "core/dump.h"
 
 #include <stdbool.h>
@@ -26,7 +26,7 @@ enum {
     COLUMN = 19,      /* where the state begins, unless the name is long */
 };
 
-/* wait.mark of a task: it is shown, the first one left out of its group, or another one. */
+/* turn.mark of a task: it is shown, the first one left out of its group, or another one. */
 enum { SHOWN, FIRST_LEFT_OUT, LEFT_OUT };
 
 /* --- lines --- */
@@ -148,8 +148,8 @@ static void join_group(struct group *group, struct spt_task *t)
         group->last_shown = t;
     if (group->n <= ALIKE_SHOWN + 1)
         return;
-    group->last_shown->wait.mark = FIRST_LEFT_OUT;
-    t->wait.mark = LEFT_OUT;
+    group->last_shown->turn.mark = FIRST_LEFT_OUT;
+    t->turn.mark = LEFT_OUT;
 }
 
 /* Marks the children of the task of `top` that are left out. */
@@ -182,8 +182,8 @@ static void write_left_out(const struct walk *walk, const struct spt_scope *top,
     spt_inspect_short_name(first, name, sizeof name);
     for (struct spt_task *t = next_child(walk->dump, top, first); t;
          t = next_child(walk->dump, top, t)) {
-        struct likeness its = t->wait.mark == LEFT_OUT ? likeness_of(t) : (struct likeness){0};
-        if (t->wait.mark != LEFT_OUT || !alike(&l, &its))
+        struct likeness its = t->turn.mark == LEFT_OUT ? likeness_of(t) : (struct likeness){0};
+        if (t->turn.mark != LEFT_OUT || !alike(&l, &its))
             continue;
         n++;
         if (same_name)
@@ -210,16 +210,16 @@ static bool line_follows(const struct spt_dump *dump, const struct spt_scope *to
 {
     do {
         t = next_child(dump, top, t);
-    } while (t && t->wait.mark == LEFT_OUT);
+    } while (t && t->turn.mark == LEFT_OUT);
     return t != NULL;
 }
 
 /* Writes the line of a task, or that of its group. Returns true if its children are to follow. */
 static bool visit(struct walk *walk, const struct spt_scope *top, struct spt_task *t)
 {
-    unsigned mark = t->wait.mark;
+    unsigned mark = t->turn.mark;
     uint64_t bit = UINT64_C(1) << (walk->depth < 63 ? walk->depth : 63);
-    t->wait.mark = SHOWN;
+    t->turn.mark = SHOWN;
     if (mark == LEFT_OUT)
         return false;
     if (walk->dump->form == SEPTET_DUMP_JSON) {

@@ -245,12 +245,12 @@ static void make_message(lua_State *L)
 
 void spt_error_push_cancelled(lua_State *L, const struct spt_scope *c)
 {
-    const char *source = c ? c->cancel.source : "shutdown";
+    const char *source = c ? spt_scope_cancel_source(c) : "shutdown";
     luaL_checkstack(L, 6, "out of stack for an error");
     spt_error_push(L, "Cancelled", "cancelled (%s)", source);
     lua_pushstring(L, source);
     lua_setfield(L, -2, "source");
-    if (c && (c->cancel.worded || c->cancel.reason)) {
+    if (c && (c->cancel.worded || spt_scope_cancel_reason(c))) {
         spt_reason_push(L, c);
         lua_pushvalue(L, -1);
         lua_setfield(L, -3, "reason");

@@ -59,7 +59,7 @@ static void add_delivery(lua_State *L, struct spt_sched *s, struct spt_task *roo
     lua_pushinteger(L, (lua_Integer)++s->counts.deliveries);
     lua_rawset(L, -4);
     if (root && is_new)
-        root->failure.deliveries++;
+        root->numbers.deliveries++;
 }
 
 void spt_failure_origin_learn(lua_State *L, int handle)
@@ -164,13 +164,13 @@ void spt_failure_origin_settle(lua_State *L, struct spt_task *t)
     lua_pop(L, 1);
     if (push_received(L, error + 1, error, origin == t->id ? 0 : origin)) {
         root = go_to_root(L);
-        root->failure.deliveries--;
+        root->numbers.deliveries--;
     } else {
         lua_pushnil(L);
     }
     lua_setiuservalue(L, error + 1, SPT_TASK_UV_ORIGIN);
     if (t->root.parent->kind.cancels_on_failure)
-        root->failure.deliveries++;
+        root->numbers.deliveries++;
     lua_settop(L, error);
 }
 
@@ -179,9 +179,9 @@ bool spt_failure_origin_is_delivered(lua_State *L, struct spt_task *t)
     spt_task_push(L, t);
     struct spt_task *root = go_to_root(L);
     lua_pop(L, 1);
-    if (root != t && root->failure.deliveries > 0 && !t->failure.owed_to_group)
+    if (root != t && root->numbers.deliveries > 0 && !t->failure.owed_to_group)
         return true;
-    root->failure.deliveries++;
+    root->numbers.deliveries++;
     return false;
 }
 

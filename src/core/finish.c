@@ -12,13 +12,13 @@
 
 void spt_finish_report(struct spt_task *t)
 {
-    bool delivered = spt_failure_origin_is_delivered(t->sched->main, t) && !t->spawn.is_main;
+    bool delivered = spt_failure_origin_is_delivered(t->sched->main, t) && !t->body.is_main;
     t->failure.owed_to_group = false;
     if (!delivered) {
         spt_trace_put(&t->sched->trace, (struct spt_rec){.t = t->sched->now_ns,
                                                          .task = t->id,
                                                          .kind = SPT_REC_UNSEEN,
-                                                         .sub = t->spawn.is_main});
+                                                         .sub = t->body.is_main});
         t->sched->hooks.unhandled(t->sched->hooks.ud, t);
     }
     t->failure.observed = true;
@@ -63,10 +63,11 @@ static void leave_account(struct spt_task *t)
     struct spt_account *account = t->spawn.account;
     t->spawn.account = &t->sched->counts.account;
     spt_account_remove_task(account);
+    if (t->state != SPT_TASK_DONE)
+        t->numbers.script = account->script ? account->script->id : 0;
     if (!account->script)
         return;
-    t->spawn.script = account->script->id;
-    if (t->spawn.is_main)
+    if (t->body.is_main)
         spt_script_main_ended(account->script);
     if (account->tasks == 0)
         spt_script_emptied(account->script);
@@ -75,7 +76,7 @@ static void leave_account(struct spt_task *t)
 /* Returns true if a task was cancelled by its script or the host, and not by the embedder. */
 static bool is_unfinished(const struct spt_task *t)
 {
-    return t->state == SPT_TASK_CANCELLED && t->spawn.is_main && !t->sched->run.shutting_down &&
+    return t->state == SPT_TASK_CANCELLED && t->body.is_main && !t->sched->run.shutting_down &&
            !t->root.cancel.expected;
 }
 
@@ -117,13 +118,13 @@ static struct spt_task *finish(struct spt_task *t)
     fire_watches(t);
     bool failed =
         t->state == SPT_TASK_FAILED && (!t->failure.observed || owner->kind.cancels_on_failure);
-    if (t->spawn.is_call)
+    if (t->body.is_call)
         t->failure.observed = true; /* its watch keeps the anchor */
     else if (failed || is_unfinished(t))
         keep_failure(t, owner);
     else
         spt_task_unanchor(t);
-    if (t->spawn.is_main) {
+    if (t->body.is_main) {
         s->counts.cancelled_mains += t->state == SPT_TASK_CANCELLED;
         if (--s->counts.mains == 0)
             spt_scope_cancel(&s->tree.background, "owner", NULL);

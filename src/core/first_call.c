@@ -2,6 +2,7 @@
 /* Moves first calls between stacks and user values. */
 #include "core/first_call.h"
 
+#include <assert.h>
 #include <lauxlib.h>
 
 #include "core/body.h"
@@ -9,16 +10,25 @@
 #include "core/sched.h"
 #include "core/task.h"
 
+/* the user values that hold arguments before the first turn */
+static const uint8_t places[] = {SPT_TASK_UV_TRACEBACK, SPT_TASK_UV_SCOPE, SPT_TASK_UV_CLOSERS};
+
 bool spt_first_call_fits(int nargs)
 {
-    return nargs < SPT_TASK_UV_LAST_ARGUMENT;
+    return nargs <= (int)sizeof places;
+}
+
+int spt_first_call_place(int argument)
+{
+    return places[argument - 1];
 }
 
 void spt_first_call_keep(lua_State *L, int nargs)
 {
     int handle = lua_gettop(L) - nargs - 1;
-    for (int uv = nargs + 1; uv > 0; uv--)
-        lua_setiuservalue(L, handle, uv);
+    for (int i = nargs; i > 0; i--)
+        lua_setiuservalue(L, handle, places[i - 1]);
+    lua_setiuservalue(L, handle, SPT_TASK_UV_VALUE);
 }
 
 /* Makes `co` the coroutine of `t`, with what it runs below the call. */
@@ -41,25 +51,28 @@ void spt_first_call_give_coroutine(lua_State *L, struct spt_task *t, int nargs)
 
 void spt_first_call_drop(lua_State *L, const struct spt_task *t)
 {
-    for (int uv = 2; uv <= t->spawn.nargs + 1; uv++) {
+    assert(t->numbers.nargs <= (int)sizeof places);
+    for (int i = 0; i < t->numbers.nargs; i++) {
         lua_pushnil(L);
-        lua_setiuservalue(L, -2, uv);
+        lua_setiuservalue(L, -2, places[i]);
     }
 }
 
 void spt_first_call_push_arguments(lua_State *L, int handle, const struct spt_task *t)
 {
-    for (int uv = 2; uv <= t->spawn.nargs + 1; uv++)
-        lua_getiuservalue(L, handle, uv);
+    assert(t->numbers.nargs <= (int)sizeof places);
+    for (int i = 0; i < t->numbers.nargs; i++)
+        lua_getiuservalue(L, handle, places[i]);
 }
 
 void spt_first_call_lend_coroutine(lua_State *L, struct spt_task *t, lua_State *co)
 {
+    int handle = lua_gettop(L) + 1;
     spt_task_push(L, t);
     begin(t, co);
-    for (int uv = 1, n = t->spawn.nargs + 1; uv <= n; uv++)
-        lua_getiuservalue(L, -uv, uv);
-    lua_xmove(L, co, t->spawn.nargs + 1);
+    lua_getiuservalue(L, handle, SPT_TASK_UV_VALUE);
+    spt_first_call_push_arguments(L, handle, t);
+    lua_xmove(L, co, t->numbers.nargs + 1);
     lua_pushnil(L);
     lua_setiuservalue(L, -2, SPT_TASK_UV_VALUE);
     spt_first_call_drop(L, t);
@@ -85,9 +98,9 @@ void spt_first_call_move(lua_State *L, struct spt_task *t)
     spt_first_call_push_arguments(L, handle, t);
     lua_pushvalue(L, handle);
     lua_pushvalue(L, co);
-    spt_first_call_give_coroutine(L, t, t->spawn.nargs);
+    spt_first_call_give_coroutine(L, t, t->numbers.nargs);
     lua_pop(L, 1);
-    lua_xmove(L, t->co, t->spawn.nargs + 1);
+    lua_xmove(L, t->co, t->numbers.nargs + 1);
     spt_first_call_drop(L, t);
     lua_pop(L, 2);
 }

@@ -20,6 +20,9 @@ struct spt_task;
 /* Returns true if a handle can hold a call with so many arguments. */
 bool spt_first_call_fits(int nargs);
 
+/* Returns the index of the user value that holds an argument, counted from 1. */
+int spt_first_call_place(int argument);
+
 /* Pops the function and its arguments from the top of the stack into the handle below them. */
 void spt_first_call_keep(lua_State *L, int nargs);
 

@@ -29,7 +29,7 @@ void spt_inspect_push_site(lua_State *L, const struct spt_task *t)
     }
     char place[SPT_PLACE_SIZE];
     spt_inspect_write_place(&t->sched->trace, t->spawn.place, place, sizeof place);
-    lua_pushfstring(L, "\n\tspawned at %s by #%d", place, (int)t->spawn.parent);
+    lua_pushfstring(L, "\n\tspawned at %s by #%d", place, (int)t->numbers.parent);
 }
 
 static uint64_t place_of(struct spt_sched *s, const lua_Debug *ar, int line)
@@ -101,7 +101,7 @@ static void default_name(const struct spt_task *t, char *out, size_t size)
 static bool copy_live_name(const struct spt_task *t, char *out, size_t size)
 {
     lua_State *L = t->sched->main;
-    if (!t->anchor)
+    if (!t->numbers.anchor)
         return false;
     spt_task_push(L, t);
     bool named = copy_name(L, -1, t, out, size);

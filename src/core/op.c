@@ -32,7 +32,7 @@ static struct spt_task *task_of(const septet_op *op)
 /* Returns true if the host waits for the source of an operation that is armed. */
 static bool is_counted(const septet_op *op)
 {
-    return (op->type->flags & SEPTET_OP_EXTERNAL) && !task_of(op)->wait.aside;
+    return (op->type->flags & SEPTET_OP_EXTERNAL) && !task_of(op)->body.wait_aside;
 }
 
 struct spt_sched *spt_op_sched(const septet_op *op)
@@ -228,7 +228,7 @@ void spt_op_push_cancelled(lua_State *L, struct spt_task *t)
     t->wait.op = NULL;
     if (++t->scope->cancel.refused == CANCEL_IGNORED_MAX)
         report_stuck(L, t);
-    if (canceller && strcmp(canceller->cancel.source, "shutdown") == 0)
+    if (canceller && strcmp(spt_scope_cancel_source(canceller), "shutdown") == 0)
         spt_sched_interrupt_delivered(s);
     if (canceller && canceller->cancel.seq == s->raised.seq) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, s->raised.ref);
@@ -245,7 +245,7 @@ void spt_op_push_cancelled(lua_State *L, struct spt_task *t)
 int spt_op_resumed(lua_State *L, int status, lua_KContext ctx)
 {
     septet_op *op = (septet_op *)ctx;
-    task_of(op)->wait.shielded = false;
+    task_of(op)->body.wait_shielded = false;
     if (op->state == SPT_OP_DONE)
         return op_finish(L, op);
     spt_op_push_cancelled(L, task_of(op));
@@ -317,8 +317,8 @@ int spt_op_await_cancelled(lua_State *L, septet_op *op)
     bool over = s->run.giving_up || s->run.shutting_down ||
                 (s->counts.mains == 0 && spt_scope_is_cancelled(&s->tree.background)) ||
                 (script && spt_script_is_over(script));
-    if (over && ++t->wait.refused > REFUSALS_MAX) {
-        t->wait.refused = REFUSALS_MAX;
+    if (over && ++t->turn.refused > REFUSALS_MAX) {
+        t->turn.refused = REFUSALS_MAX;
         t->body.abandoned = true;
     }
     op->state = SPT_OP_CANCELLED;
@@ -364,7 +364,7 @@ int spt_op_wait(lua_State *L, septet_op *op, bool shielded)
     }
     op->state = SPT_OP_ARMED;
     t->wait.op = op;
-    t->wait.shielded = shielded;
+    t->body.wait_shielded = shielded;
     s->counts.external += is_counted(op);
     begin_wait(L, t);
     if (!spt_list_is_empty(&s->queues.acyclic_waits) && op->type->blockers)
@@ -408,7 +408,7 @@ static void op_abort(septet_op *op)
 void spt_op_cancel_wait(struct spt_scope *scope)
 {
     struct spt_task *t = scope->task;
-    if (t->scope != scope || t->state != SPT_TASK_WAITING || !t->wait.op || t->wait.shielded)
+    if (t->scope != scope || t->state != SPT_TASK_WAITING || !t->wait.op || t->body.wait_shielded)
         return;
     op_abort(t->wait.op);
     spt_task_ready(t, true);

@@ -41,10 +41,7 @@ void spt_reason_inherit(lua_State *L, struct spt_task *t, int handle)
 
 static void push_words(lua_State *L, const struct spt_scope *scope)
 {
-    if (scope->cancel.reason)
-        lua_pushstring(L, scope->cancel.reason);
-    else
-        lua_pushnil(L);
+    lua_pushstring(L, spt_scope_cancel_reason(scope)); /* nil for NULL */
 }
 
 /* Pushes the handle of a block, by the chain of open blocks from its task's innermost one. */

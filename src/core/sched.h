@@ -75,6 +75,7 @@ enum { SPT_BARE_FUNCTIONS = 16 };
 /* The functions that tasks may run without a coroutine. */
 struct spt_bare {
     lua_CFunction functions[SPT_BARE_FUNCTIONS];
+    uint8_t kinds[SPT_BARE_FUNCTIONS]; /* enum spt_bare_kind of each */
     unsigned n;
     int level; /* number of functions on the main stack while it runs a task; 0: it runs none */
 };

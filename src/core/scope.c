@@ -3,13 +3,13 @@
 #include "core/scope.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "core/trace.h"
 
 static void init(struct spt_scope *scope, struct spt_tree *tree)
 {
-    *scope = (struct spt_scope){
-        .tree = tree, .open = true, .due_ns = SPT_NEVER, .effective_deadline_ns = SPT_NEVER};
+    *scope = (struct spt_scope){.tree = tree, .open = true, .effective_deadline_ns = SPT_NEVER};
     spt_link_init(&scope->children);
     spt_link_init(&scope->sibling);
     spt_link_init(&scope->failed);
@@ -78,12 +78,34 @@ static void propagate_cancel(struct spt_scope *top, const struct spt_scope *canc
     }
 }
 
+static bool same(const char *a, const char *b)
+{
+    return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* Returns the index of the words in the tree. If there is no room, those of another reason must
+ * do. */
+static uint32_t words_of(struct spt_tree *tree, const char *source, const char *reason)
+{
+    uint32_t i = 1, other = 1;
+    for (; i < SPT_CANCEL_WORDS && tree->words[i].source; i++) {
+        if (!same(tree->words[i].source, source))
+            continue;
+        if (same(tree->words[i].reason, reason))
+            return i;
+        other = i;
+    }
+    if (i == SPT_CANCEL_WORDS)
+        return other;
+    tree->words[i] = (struct spt_cancel_words){source, reason};
+    return i;
+}
+
 bool spt_scope_cancel(struct spt_scope *scope, const char *source, const char *reason)
 {
     if (!scope->open || spt_scope_is_cancelled(scope))
         return false;
-    scope->cancel.source = source;
-    scope->cancel.reason = reason;
+    scope->cancel.words = words_of(scope->tree, source, reason);
     scope->cancel.seq = ++scope->tree->cancellations;
     scope->tree->on_cancel(scope);
     if (!scope->cancel_pending)
@@ -94,10 +116,9 @@ bool spt_scope_cancel(struct spt_scope *scope, const char *source, const char *r
 bool spt_scope_cancel_tasks(struct spt_scope *scope, const char *source, const char *reason)
 {
     const struct spt_link *head = &scope->children;
-    if (!scope->open || scope->cancel.source)
+    if (!scope->open || scope->cancel.words)
         return false;
-    scope->cancel.source = source;
-    scope->cancel.reason = reason;
+    scope->cancel.words = words_of(scope->tree, source, reason);
     for (const struct spt_link *l = head->next; l != head; l = l->next) {
         struct spt_scope *child = SPT_OF(l, struct spt_scope, sibling);
         if (child->kind.is_root)
@@ -110,9 +131,9 @@ bool spt_scope_inherit_cancel(struct spt_scope *root)
 {
     const struct spt_scope *owner = root->parent;
     bool behind =
-        owner->kind.cancels_children_only && owner->cancel.source && !spt_scope_is_cancelled(owner);
+        owner->kind.cancels_children_only && owner->cancel.words && !spt_scope_is_cancelled(owner);
     return behind && /* otherwise it inherits that from above */
-           spt_scope_cancel(root, owner->cancel.source, owner->cancel.reason);
+           spt_scope_cancel(root, spt_scope_cancel_source(owner), spt_scope_cancel_reason(owner));
 }
 
 static void on_deadline(struct spt_timer *timer)
@@ -126,14 +147,15 @@ static void limit(struct spt_scope *top)
     for (struct spt_scope *s = top; s; s = spt_scope_next(top, s, true)) {
         uint64_t around =
             s->kind.shield || !s->parent ? SPT_NEVER : s->parent->effective_deadline_ns;
-        s->effective_deadline_ns = s->due_ns < around ? s->due_ns : around;
+        uint64_t due = spt_scope_due(s);
+        s->effective_deadline_ns = due < around ? due : around;
     }
 }
 
 void spt_scope_set_deadline(struct spt_block *block, uint64_t due_ns)
 {
     struct spt_timers *timers = &block->scope.tree->timers;
-    block->scope.due_ns = due_ns;
+    block->due_ns = due_ns;
     limit(&block->scope);
     if (due_ns == SPT_NEVER)
         spt_timer_stop(timers, &block->deadline);
@@ -144,16 +166,17 @@ void spt_scope_set_deadline(struct spt_block *block, uint64_t due_ns)
 void spt_scope_expire(struct spt_scope *scope, uint64_t now_ns)
 {
     for (struct spt_scope *s = scope; s; s = s->kind.shield ? NULL : s->parent)
-        if (s->due_ns <= now_ns)
+        if (spt_scope_due(s) <= now_ns)
             spt_scope_cancel(s, "deadline", NULL);
 }
 
 void spt_scope_notify_empty(struct spt_scope *scope)
 {
-    void (*fire)(struct spt_scope *) = scope->on_empty.fire;
+    struct spt_block *block = spt_scope_block(scope);
+    void (*fire)(struct spt_scope *) = block ? block->on_empty.fire : NULL;
     if (scope->tasks.live > 0 || !fire)
         return;
-    scope->on_empty.fire = NULL;
+    block->on_empty.fire = NULL;
     fire(scope);
 }
 
@@ -215,7 +238,7 @@ void spt_scope_close(struct spt_scope *scope)
     struct spt_tree *tree = scope->tree;
     assert(scope->open && scope->tasks.live == 0 && spt_list_is_empty(&scope->children));
     scope->open = false;
-    if (scope->due_ns != SPT_NEVER) /* only a block has one */
+    if (spt_scope_due(scope) != SPT_NEVER) /* only a block has one */
         spt_timer_stop(&tree->timers, &SPT_OF(scope, struct spt_block, scope)->deadline);
     if (scope->kind.cancels_children_only)
         spt_trace_unpin(tree->trace, SPT_OF(scope, struct spt_block, scope)->spawn_place);

@@ -22,33 +22,42 @@ struct spt_tree;
 
 /* What a scope is, set when it is opened. The host's own scopes are neither root nor block. */
 struct spt_scope_kind {
-    bool is_root;            /* the outermost scope of a task */
-    bool is_block;           /* part of a spt_block */
-    bool shield;             /* cancellation from above stops here */
-    bool cancels_on_failure; /* a group: a failing child cancels the others */
+    bool is_root : 1;            /* the outermost scope of a task */
+    bool is_block : 1;           /* part of a spt_block */
+    bool shield : 1;             /* cancellation from above stops here */
+    bool cancels_on_failure : 1; /* a group: a failing child cancels the others */
     /* a script's cancel() reaches its tasks only, because its body could not swallow Cancelled */
-    bool cancels_children_only;
+    bool cancels_children_only : 1;
     /* of background tasks that are cancelled after their script's last main task */
-    bool ends_with_mains;
+    bool ends_with_mains : 1;
 };
 
 /* The tasks with their root among the scope's children. */
 struct spt_scope_tasks {
-    uint32_t live;
-    bool any;       /* a task was ever spawned in it */
-    bool cancelled; /* one of its tasks ended cancelled */
-    bool joined;    /* its last task has ended; the task that waited for that will close it */
+    uint32_t live : 29;
+    uint32_t any : 1;       /* a task was ever spawned in it */
+    uint32_t cancelled : 1; /* one of its tasks ended cancelled */
+    /* its last task has ended; the task that waited for that will close it */
+    uint32_t joined : 1;
 };
+
+/* What the host says of a cancellation. Few differ, so that a scope has the index of one in
+ * its tree. */
+struct spt_cancel_words {
+    const char *source; /* "cancel", "deadline", "sibling", "owner", "shutdown"; static */
+    const char *reason; /* the host's text for the reason, static; NULL if none */
+};
+
+enum { SPT_CANCEL_WORDS = 64 };
 
 /* The cancellation of a scope itself, the first if there were several. */
 struct spt_cancellation {
-    const char *source;    /* "cancel", "deadline", "sibling", "owner", "shutdown"; static */
-    const char *reason;    /* the host's text for the reason, static; NULL if none */
     uint64_t seq;          /* its number among all of the host; 0: not cancelled */
     uint32_t by;           /* id of the task that cancelled it; 0: the host */
-    uint32_t refused : 30; /* number of waits of its task in it that raised Cancelled */
-    bool worded : 1;       /* the reason is a script's, kept by core/reason.c */
-    bool expected : 1;     /* by the embedder: a main task that ends for it has not failed */
+    uint32_t refused : 24; /* number of waits of its task in it that raised Cancelled */
+    uint32_t words : 6;    /* index of its source and reason in the tree; 0: none */
+    uint32_t worded : 1;   /* the reason is a script's, kept by core/reason.c */
+    uint32_t expected : 1; /* by the embedder: a main task that ends for it has not failed */
 };
 
 /* Notified when the scope has no live task; cleared before. */
@@ -61,7 +70,6 @@ struct spt_scope {
     /* read by each wait */
     /* earliest of its own deadline and those around it, up to a shield */
     uint64_t effective_deadline_ns;
-    uint64_t due_ns;     /* its own deadline, which only a block has; SPT_NEVER if none */
     bool cancel_pending; /* cancelled, or below a cancelled scope with no shield between */
     bool open;           /* between init and close */
     struct spt_scope_kind kind;
@@ -78,7 +86,6 @@ struct spt_scope {
     /* while cancel_pending: the scope that was cancelled first */
     const struct spt_scope *canceller;
     struct spt_cancellation cancel;
-    struct spt_empty_watch on_empty;
 };
 
 /* The tree of a host's scopes, with what all of them share. */
@@ -87,6 +94,8 @@ struct spt_tree {
     struct spt_trace *trace;   /* borrowed */
     struct spt_link unhandled; /* failed tasks to report, as their scopes have closed */
     uint64_t cancellations;    /* number of scopes cancelled so far */
+    /* by index, none at 0; found by their text */
+    struct spt_cancel_words words[SPT_CANCEL_WORDS];
     /* the host ends, and reaches each task by itself: a cancellation marks only its own scope */
     bool unwinding;
     struct spt_scope mains;      /* owns the main tasks */
@@ -116,6 +125,8 @@ enum spt_block_leave {
 struct spt_block {
     struct spt_scope scope;
     struct spt_timer deadline;
+    uint64_t due_ns; /* its own deadline; SPT_NEVER if none */
+    struct spt_empty_watch on_empty;
     uint64_t spawn_place; /* spt_trace_place of the line that opened it; 0: not recorded */
     uint32_t owner;       /* id of the task that opened it, the only one that may end it */
     bool unwound; /* ended on behalf of a coroutine that died, or of a body that left it open */
@@ -132,7 +143,8 @@ struct spt_block {
 /* Opens the host's own scopes. The caller sets the tree's callbacks and its trace. */
 void spt_scope_init_tree(struct spt_tree *tree);
 
-/* Opens the root of a task, or a block, below `parent`. `task` runs in it. Both are borrowed. */
+/* Opens the root of a task, or a block, below `parent`. `task` runs in it. Both are borrowed. The
+ * caller has set the `due_ns` of a block. */
 void spt_scope_open(struct spt_scope *scope, struct spt_scope_kind kind, struct spt_scope *parent,
                     struct spt_task *task);
 
@@ -172,6 +184,24 @@ static inline struct spt_block *spt_scope_block(const struct spt_scope *scope)
     return scope->kind.is_block ? SPT_OF(scope, struct spt_block, scope) : NULL;
 }
 
+/* Returns the scope's own deadline, or SPT_NEVER. */
+static inline uint64_t spt_scope_due(const struct spt_scope *scope)
+{
+    return scope->kind.is_block ? SPT_OF(scope, struct spt_block, scope)->due_ns : SPT_NEVER;
+}
+
+/* Returns what cancelled the scope itself, or its tasks only; NULL if nothing did. */
+static inline const char *spt_scope_cancel_source(const struct spt_scope *scope)
+{
+    return scope->tree->words[scope->cancel.words].source;
+}
+
+/* Returns the host's text for the reason, or NULL. */
+static inline const char *spt_scope_cancel_reason(const struct spt_scope *scope)
+{
+    return scope->tree->words[scope->cancel.words].reason;
+}
+
 /* Returns true if the scope itself was cancelled. */
 static inline bool spt_scope_is_cancelled(const struct spt_scope *scope)
 {
@@ -182,7 +212,7 @@ static inline bool spt_scope_is_cancelled(const struct spt_scope *scope)
  * deadline. Returns true if the root was cancelled for that (spt_scope_inherit_cancel()). */
 bool spt_scope_move(struct spt_scope *root, struct spt_scope *to);
 
-/* Calls on_empty, and clears it, if it is set and the scope has no live task. */
+/* Calls the on_empty of a block, and clears it, if it is set and the scope has no live task. */
 void spt_scope_notify_empty(struct spt_scope *scope);
 
 /* Returns true if the scope, at its exit, swallows the Cancelled that unwinds it. */

@@ -55,12 +55,29 @@ static void enter(struct spt_task *t, struct spt_scope *owner)
     s->counts.live++;
 }
 
-static struct spt_task *new_handle(lua_State *L, struct spt_sched *s)
+/* Pushes the handle of a new task for the function below its arguments on top of the stack. Gives
+ * it a coroutine at once if it needs one before its first turn. */
+static struct spt_task *push_new(lua_State *L, struct spt_sched *s, struct spt_account *account,
+                                 int nargs)
 {
-    struct spt_task *t = lua_newuserdatauv(L, sizeof *t, SPT_TASK_UV_LAST);
-    *t = (struct spt_task){.sched = s};
+    int fn = lua_gettop(L) - nargs;
+    bool hooked = s->debug_hook.by_scripts && lua_gethook(L);
+    bool early = hooked || !spt_first_call_fits(nargs);
+    enum spt_bare_kind kind = early ? SPT_BARE_NONE : spt_bare_kind_of(L, s, fn);
+    bool waits = kind == SPT_BARE_WAIT && nargs == 1;
+    struct spt_task *t =
+        lua_newuserdatauv(L, sizeof *t, waits ? SPT_TASK_UV_LAST_OF_WAIT : SPT_TASK_UV_LAST);
+    *t =
+        (struct spt_task){.sched = s, .spawn.account = account, .body.bare = kind != SPT_BARE_NONE};
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->anchors.meta);
     lua_setmetatable(L, -2);
+    if (early) {
+        if (!spt_coroutines_take(L, &s->pool))
+            lua_newthread(L);
+        spt_first_call_give_coroutine(L, t, nargs);
+    }
+    if (hooked)
+        spt_hook_inherit(L, s, t->co);
     return t;
 }
 
@@ -79,38 +96,28 @@ static struct spt_task *spawn(lua_State *L, struct spt_scope *owner, struct spt_
     if (full)
         spt_error_limit(L, spt_account_owner(full), "spawn", "tasks", full->limits.tasks);
     luaL_checkstack(L, 8, "too many arguments");
-    struct spt_task *t = new_handle(L, s);
-    t->spawn.account = account;
-    bool hooked = s->debug_hook.by_scripts && lua_gethook(L);
-    if (!spt_first_call_fits(nargs) || hooked) {
-        if (!spt_coroutines_take(L, &s->pool))
-            lua_newthread(L);
-        spt_first_call_give_coroutine(L, t, nargs);
-    }
-    if (hooked)
-        spt_hook_inherit(L, s, t->co);
+    struct spt_task *t = push_new(L, s, account, nargs);
     t->spawn.function_place = spt_inspect_function_place(L, s, shown ? shown : fn);
     if (t->spawn.function_place >> 32 > SPT_TRACE_KEPT)
         keep_name(L, t);
-    t->body.bare = !t->co && spt_bare_is(L, s, fn);
-    t->anchor = spt_anchor_add(L, &s->anchors);
+    t->numbers.anchor = spt_anchor_add(L, &s->anchors);
     /* Nothing raises from here on. */
     lua_insert(L, fn);
     if (t->co)
         lua_xmove(L, t->co, nargs + 1);
     else
         spt_first_call_keep(L, nargs);
-    t->spawn.nargs = nargs;
+    t->numbers.nargs = nargs;
     enter(t, owner);
     if (parent) {
-        t->spawn.parent = parent->id;
+        t->numbers.parent = parent->id;
         t->spawn.place = spt_inspect_place(L, s, 1);
         inherit_locals(L, t, parent);
     }
     if (untraced)
         s->trace.muted = t->id;
     bool detailed = s->trace.level >= 2;
-    spt_trace_spawn(&s->trace, detailed ? spt_sched_clock(s) : s->now_ns, t->id, t->spawn.parent,
+    spt_trace_spawn(&s->trace, detailed ? spt_sched_clock(s) : s->now_ns, t->id, t->numbers.parent,
                     t->spawn.function_place, detailed ? t->spawn.place : 0);
     spt_task_queue(t);
     if (spt_scope_inherit_cancel(&t->root))
@@ -185,7 +192,7 @@ struct spt_task *spt_spawn_main(lua_State *L, struct spt_sched *s, struct spt_sc
     struct spt_task *t =
         spawn(L, script ? &script->mains : &s->tree.mains,
               script ? &script->account : &s->counts.account, NULL, 0, nargs, false);
-    t->spawn.is_main = true;
+    t->body.is_main = true;
     s->counts.mains++;
     return t;
 }

@@ -70,36 +70,36 @@ void spt_task_record_cancel(struct spt_scope *scope)
                                    .task = scope->task ? scope->task->id : 0,
                                    .ref = scope->cancel.by,
                                    .kind = SPT_REC_CANCEL,
-                                   .a = spt_trace_word(&s->trace, scope->cancel.source)});
+                                   .a = spt_trace_word(&s->trace, spt_scope_cancel_source(scope))});
 }
 
 /* --- handles --- */
 
 void spt_task_push(lua_State *L, const struct spt_task *t)
 {
-    assert(t->anchor);
-    spt_anchor_push(L, &t->sched->anchors, t->anchor);
+    assert(t->numbers.anchor);
+    spt_anchor_push(L, &t->sched->anchors, t->numbers.anchor);
 }
 
 void spt_task_unanchor(struct spt_task *t)
 {
-    spt_anchor_remove(t->sched->main, &t->sched->anchors, t->anchor);
-    t->anchor = 0;
+    spt_anchor_remove(t->sched->main, &t->sched->anchors, t->numbers.anchor);
+    t->numbers.anchor = 0;
 }
 
 int spt_task_push_results(lua_State *L, int handle, const struct spt_task *t)
 {
-    if (t->body.nresults == 0)
+    if (t->numbers.nresults == 0)
         return 0;
-    luaL_checkstack(L, t->body.nresults + 1, "too many results");
+    luaL_checkstack(L, t->numbers.nresults + 1, "too many results");
     lua_getiuservalue(L, handle, SPT_TASK_UV_VALUE);
-    if (t->body.nresults == 1)
+    if (t->numbers.nresults == 1)
         return 1;
     int packed = lua_gettop(L);
-    for (int i = 1; i <= t->body.nresults; i++)
+    for (int i = 1; i <= t->numbers.nresults; i++)
         lua_rawgeti(L, packed, i);
     lua_remove(L, packed);
-    return t->body.nresults;
+    return t->numbers.nresults;
 }
 
 /* --- the end --- */

@@ -58,16 +58,12 @@ struct spt_watch {
 
 /* Bytes. Operations up to this size, which include all that wait often, are stored in the task. A
  * smaller slot makes every task smaller. */
-#define SPT_SLOT_SIZE 104
+#define SPT_SLOT_SIZE 96
 
 /* What a task waits for. */
 struct spt_task_wait {
-    septet_op *op;   /* started, or done and not yet pushed; NULL if none */
-    lua_State *co;   /* while it waits: the coroutine that waits, its own or one of the script's */
-    bool shielded;   /* cancellation does not reach the wait */
-    bool aside;      /* a virtual clock need not wait for the events that it waits for */
-    uint8_t refused; /* number of waits refused at the end of the run */
-    uint8_t mark; /* scratch of a walk over all tasks, in deadlock.c and tree.c; 0 between them */
+    septet_op *op; /* started, or done and not yet pushed; NULL if none */
+    lua_State *co; /* while it waits: the coroutine that waits, its own or one of the script's */
 };
 
 /* The turns of a task, and the time between them, in nanoseconds of the host's clock. The instants
@@ -75,49 +71,60 @@ struct spt_task_wait {
  * present wait for a turn. */
 struct spt_task_turn {
     struct spt_frame *frame; /* innermost coroutine level; only valid while it runs */
-    /* number of operations that may still complete at once before it must yield */
-    int budget;
-    uint32_t count;      /* number of turns so far, with the running one */
-    uint64_t since_ns;   /* instant at which it became ready, or began to wait */
-    uint64_t busy_ns;    /* in turns */
-    uint64_t sched_ns;   /* ready to run */
-    uint64_t longest_ns; /* longest turn */
+    uint64_t since_ns;       /* instant at which it became ready, or began to wait */
+    uint64_t busy_ns;        /* in turns */
+    uint64_t sched_ns;       /* ready to run */
+    uint64_t longest_ns;     /* longest turn */
     /* spt_trace_place of the line where that turn ended; 0: not kept */
     uint64_t longest_place;
+    uint32_t count; /* number of turns so far, with the running one */
+    /* number of operations that may still complete at once before it must yield */
+    int16_t budget;
+    uint8_t refused; /* number of waits refused at the end of the run */
+    uint8_t mark; /* scratch of a walk over all tasks, in deadlock.c and dump.c; 0 between them */
 };
 
-/* The function that a task runs in its coroutine, and how it ends. */
+/* The function that a task runs, how it waits and how it ends. One bit each, because a million
+ * tasks may wait at once. */
 struct spt_task_body {
-    int nresults;    /* number of results if it returned */
-    uint8_t outcome; /* the task's final state, valid once the body has ended */
-    bool failing;    /* it failed; its open blocks and closers are being closed */
-    bool ended;      /* the body has ended; the task waits for those of its innermost scope */
+    uint8_t outcome : 3; /* the task's final state, valid once the body has ended */
+    bool failing : 1;    /* it failed; its open blocks and closers are being closed */
+    bool ended : 1;      /* the body has ended; the task waits for those of its innermost scope */
     /* it swallowed its cancellation too often at the end, and is never resumed again */
-    bool abandoned;
-    bool has_closers;    /* SPT_TASK_UV_CLOSERS is set */
-    bool has_locals;     /* SPT_TASK_UV_LOCALS is set */
-    bool named_by_item;  /* SPT_TASK_UV_NAME is the item of task.map(): core/spawn.h */
-    bool coroutine_seen; /* a script holds the coroutine, which is not recycled */
-    bool bare;           /* it runs without a coroutine: core/bare.h */
+    bool abandoned : 1;
+    bool has_closers : 1;    /* SPT_TASK_UV_CLOSERS is set */
+    bool has_locals : 1;     /* SPT_TASK_UV_LOCALS is set */
+    bool named_by_item : 1;  /* SPT_TASK_UV_NAME is the item of task.map(): core/spawn.h */
+    bool coroutine_seen : 1; /* a script holds the coroutine, which is not recycled */
+    bool bare : 1;           /* it runs without a coroutine: core/bare.h */
+    bool wait_shielded : 1;  /* cancellation does not reach its wait */
+    bool wait_aside : 1;     /* a virtual clock need not wait for the events that it waits for */
+    bool is_main : 1;        /* the host spawned it for a script */
+    bool is_call : 1; /* an embedder's function receives its end, and nothing else reports it */
 };
 
 /* The failure of a task, if it fails. */
 struct spt_task_failure {
-    uint32_t deliveries; /* number of its deliveries: core/failure_origin.h */
-    bool observed;       /* it was delivered, and needs no report */
-    bool owed_to_group;  /* its group still has to raise it, observed or not */
-    bool secondary;      /* a later failure of a gather: reported, but not counted */
+    bool observed : 1;      /* it was delivered, and needs no report */
+    bool owed_to_group : 1; /* its group still has to raise it, observed or not */
+    bool secondary : 1;     /* a later failure of a gather: reported, but not counted */
 };
 
 struct spt_task_spawn {
     struct spt_account *account; /* borrowed; what the task uses counts there */
     uint64_t function_place;     /* spt_trace_place of its function */
     uint64_t place;              /* spt_trace_place of the line that spawned it; 0: the host did */
-    uint32_t parent;             /* id of the task that spawned it; 0: the host */
-    int nargs;                   /* number of arguments above its function, before its first turn */
-    uint32_t script; /* id of its script, once it has ended with a failure to report; 0: none */
-    bool is_main;    /* the host spawned it for a script */
-    bool is_call;    /* an embedder's function receives its end, and nothing else reports it */
+};
+
+struct spt_task_numbers {
+    uint32_t anchor;     /* index in the scheduler's table of anchors; 0: not anchored */
+    uint32_t parent;     /* id of the task that spawned it; 0: the host */
+    uint32_t deliveries; /* number of deliveries of its failure: core/failure_origin.h */
+    union {
+        int nargs;       /* before its first turn: number of arguments above its function */
+        int nresults;    /* once it is done: number of results */
+        uint32_t script; /* once it has ended otherwise: id of its script; 0: none */
+    };
 };
 
 struct spt_task {
@@ -134,7 +141,7 @@ struct spt_task {
     struct spt_task_turn turn;
     lua_State *local_in; /* coroutine in which the innermost `with` of a task-local is open */
     uint32_t id;
-    uint32_t anchor; /* index in the scheduler's table of anchors; 0: not anchored */
+    struct spt_task_numbers numbers;
     struct spt_task_body body;
     struct spt_task_failure failure;
     uint8_t state; /* enum spt_task_state */
@@ -147,24 +154,26 @@ struct spt_task {
     struct spt_scope root; /* begins with the members that each wait reads */
     struct spt_task_spawn spawn;
 };
+/* With the user values of a task that only waits, each of a million such tasks takes 512 bytes. */
+_Static_assert(sizeof(void *) != 8 || sizeof(struct spt_task) <= 408, "an allocator's next size");
 
-/* The user values of a task's userdata. Before its first turn, the first of them hold its function
- * and its arguments: core/first_call.h. */
+/* The user values of a task's userdata. Before its first turn, some of them hold its function and
+ * its arguments: core/first_call.h. */
 enum {
-    /* its coroutine; once the body has ended, its error, or its result, packed unless nresults is
-     * 1 */
+    /* its coroutine, or the function of a bare task; once the body has ended, its error, or its
+     * result, packed unless nresults is 1 */
     SPT_TASK_UV_VALUE = 1,
     SPT_TASK_UV_TRACEBACK, /* traceback of its failure: core/traceback.h */
-    SPT_TASK_UV_SCOPE,     /* userdata of its innermost open block; each keeps the one around it */
-    SPT_TASK_UV_CLOSERS,   /* object closed when its body ends, by calling its `close` method */
+    SPT_TASK_UV_NAME,      /* its name, if a script or spt_task_spawn() set one, or its item */
+    SPT_TASK_UV_REASON,    /* a script's reason for its cancellation: core/reason.h */
+    SPT_TASK_UV_LAST_OF_WAIT = SPT_TASK_UV_REASON, /* a task of an SPT_BARE_WAIT has no others */
+    SPT_TASK_UV_SCOPE,   /* userdata of its innermost open block; each keeps the one around it */
+    SPT_TASK_UV_CLOSERS, /* object closed when its body ends, by calling its `close` method */
     /* of a failed task: the handle of the task in which its error was first a failure, nil for
      * itself */
     SPT_TASK_UV_ORIGIN = SPT_TASK_UV_CLOSERS,
-    SPT_TASK_UV_LAST_ARGUMENT = SPT_TASK_UV_CLOSERS, /* the last that may hold an argument */
-    SPT_TASK_UV_NAME,   /* its name, if a script or spt_task_spawn() set one, or its item */
     SPT_TASK_UV_LOCALS, /* its task-locals: a table that is replaced, never changed */
-    SPT_TASK_UV_REASON, /* a script's reason for its cancellation: core/reason.h */
-    SPT_TASK_UV_LAST = SPT_TASK_UV_REASON
+    SPT_TASK_UV_LAST = SPT_TASK_UV_LOCALS
 };
 
 #define SPT_TASK_META "septet.task"

@@ -29,15 +29,14 @@ void spt_timer_start(struct spt_timers *ts, struct spt_timer *t, uint64_t due_ns
     t->due_ns = due_ns > ts->expiring ? due_ns : ts->expiring + 1;
     t->seq = ts->seq++;
     t->fire = fire;
-    t->armed = true;
     spt_heap_insert(&ts->heap, &t->node);
 }
 
 void spt_timer_stop(struct spt_timers *ts, struct spt_timer *t)
 {
-    if (!t->armed)
+    if (!spt_timer_is_armed(t))
         return;
-    t->armed = false;
+    t->fire = NULL;
     spt_heap_remove(&ts->heap, &t->node);
 }
 
@@ -55,8 +54,9 @@ unsigned spt_timer_expire_some(struct spt_timers *ts, uint64_t now_ns, unsigned 
         struct spt_timer *t = timer_of(n);
         if (t->due_ns > now_ns)
             break;
+        void (*fire)(struct spt_timer *) = t->fire;
         spt_timer_stop(ts, t);
-        t->fire(t);
+        fire(t);
     }
     ts->expiring = 0;
     return fired;

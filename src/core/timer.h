@@ -5,6 +5,7 @@
 #define SPT_CORE_TIMER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/heap.h"
@@ -15,9 +16,8 @@ struct spt_timer {
     struct spt_heap_node node;
     uint64_t due_ns;
     uint64_t seq; /* order of arming, which breaks ties */
-    /* called once, in the drain, when due; may start or stop any timer */
+    /* called once, in the drain, when due; may start or stop any timer; NULL while not armed */
     void (*fire)(struct spt_timer *);
-    bool armed;
 };
 
 struct spt_timers {
@@ -32,6 +32,11 @@ void spt_timer_init(struct spt_timers *ts);
 /* Arms `t`, zeroed before its first use, for the instant `due_ns`. An armed timer is armed anew. */
 void spt_timer_start(struct spt_timers *ts, struct spt_timer *t, uint64_t due_ns,
                      void (*fire)(struct spt_timer *));
+
+static inline bool spt_timer_is_armed(const struct spt_timer *t)
+{
+    return t->fire != NULL;
+}
 
 /* Disarms `t`. A timer that is not armed is a no-op. */
 void spt_timer_stop(struct spt_timers *ts, struct spt_timer *t);

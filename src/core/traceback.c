@@ -194,7 +194,7 @@ static bool unwinds(lua_State *L, const struct spt_task *t)
         !(t->scope->cancel_pending || t->sched->run.shutting_down))
         return false;
     const struct spt_scope *c = spt_scope_canceller(t->scope);
-    return !c || c->task != t || strcmp(c->cancel.source, "deadline") != 0;
+    return !c || c->task != t || strcmp(spt_scope_cancel_source(c), "deadline") != 0;
 }
 
 /* Pushes the stack from the function that raised. If that is the stack of a task's own coroutine,

@@ -193,7 +193,7 @@ void spt_turn_run(struct spt_task *t)
     if (fresh || !t->co) {
         if (!start(t))
             return;
-        nargs = t->spawn.nargs + 2; /* with the task and its function, for spt_body_run() */
+        nargs = t->numbers.nargs + 2; /* with the task and its function, for spt_body_run() */
     } else {
         lua_pop(t->co, 1); /* the wait mark */
     }

@@ -317,7 +317,7 @@ bool spt_resolver_pass(struct spt_resolver *r)
 
 bool spt_resolver_has_work(const struct spt_resolver *r)
 {
-    bool stuck = r->slow.armed || spt_list_is_empty(&r->window);
+    bool stuck = spt_timer_is_armed(&r->slow) || spt_list_is_empty(&r->window);
     bool can_go_on = !spt_list_is_empty(&r->queue) && (has_room(r, WINDOW - RESERVED) || !stuck);
     return can_go_on || r->channel.timeout_dirty || !spt_list_is_empty(&r->done);
 }

@@ -130,7 +130,7 @@ int septet_call(septet_host *host, septet_script *script, const char *name, int 
     call->ud = ud;
     call->end.run = on_end;
     call->watch.fire = on_task_end;
-    call->task->spawn.is_call = true;
+    call->task->body.is_call = true;
     spt_task_watch(call->task, &call->watch);
     spt_link_init(&call->end.link);
     spt_link_init(&call->link);

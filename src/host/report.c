@@ -120,7 +120,7 @@ const char *spt_report_kind(lua_State *L, int index)
 /* Returns the script of an ended task, NULL if it is unloaded or the task is the host's. */
 static septet_script *script_of(const struct spt_task *t)
 {
-    struct spt_script *script = spt_script_find(t->sched, t->spawn.script);
+    struct spt_script *script = spt_script_find(t->sched, t->numbers.script);
     return script ? script->handle : NULL;
 }
 
@@ -180,7 +180,7 @@ void spt_report_describe(lua_State *L, const struct spt_task *t, struct spt_repo
         .traceback = lua_isstring(L, 3) ? lua_tostring(L, 3) : "",
         .task = report->task,
         .task_id = t->id,
-        .is_main = t->spawn.is_main,
+        .is_main = t->body.is_main,
         .script = script_of(t)};
 }
 
@@ -191,7 +191,7 @@ static int report(lua_State *L)
     struct spt_report r;
     lua_settop(L, 0);
     spt_report_push(L, t);
-    if (!t->spawn.is_main && tell_script(h, L))
+    if (!t->body.is_main && tell_script(h, L))
         return 0;
     spt_report_describe(L, t, &r);
     if (!t->failure.secondary)
@@ -217,7 +217,7 @@ static void report_plainly(septet_host *h, struct spt_task *t)
                                  .traceback = "",
                                  .task = name,
                                  .task_id = t->id,
-                                 .is_main = t->spawn.is_main,
+                                 .is_main = t->body.is_main,
                                  .script = script_of(t)},
                  false);
 }

@@ -202,7 +202,7 @@ int septet_script_push_results(septet_script *script, lua_State *L)
     if (!t || !spt_task_ended(t))
         return 0;
     bool done = t->state == SPT_TASK_DONE;
-    if (!lua_checkstack(L, (done ? t->body.nresults : 1) + 4))
+    if (!lua_checkstack(L, (done ? t->numbers.nresults : 1) + 4))
         return SEPTET_ENOMEM;
     int top = lua_gettop(L);
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->kept);

@@ -233,7 +233,7 @@ void spt_multi_arm(struct spt_multi *multi)
     struct spt_timers *timers = multi->session->driver->timers;
     if (multi->due.at_ns == SPT_NEVER)
         spt_timer_stop(timers, &multi->due.timer);
-    else if (!multi->due.timer.armed || multi->due.at_ns < multi->due.timer.due_ns)
+    else if (!spt_timer_is_armed(&multi->due.timer) || multi->due.at_ns < multi->due.timer.due_ns)
         spt_timer_start(timers, &multi->due.timer, multi->due.at_ns, on_due);
 }
 

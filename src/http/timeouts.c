@@ -64,7 +64,7 @@ static void arm(struct spt_request *r)
 {
     const char *reason;
     uint64_t due_ns = due(r, &reason);
-    if (due_ns < (r->state.timer.armed ? r->state.timer.due_ns : SPT_NEVER))
+    if (due_ns < (spt_timer_is_armed(&r->state.timer) ? r->state.timer.due_ns : SPT_NEVER))
         spt_timer_start(r->state.session->driver->timers, &r->state.timer, due_ns, on_limit);
 }
 

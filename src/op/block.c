@@ -37,23 +37,24 @@ struct scope_op {
 static void on_empty(struct spt_scope *scope)
 {
     scope->tasks.joined = true;
-    septet_op_done(scope->on_empty.waiter, SEPTET_OK);
+    septet_op_done(SPT_OF(scope, struct spt_block, scope)->on_empty.waiter, SEPTET_OK);
 }
 
 static int join_start(septet_op *op)
 {
     struct spt_scope *scope = ((struct scope_op *)op)->scope;
-    scope->on_empty.waiter = op;
+    struct spt_empty_watch *watch = &SPT_OF(scope, struct spt_block, scope)->on_empty;
+    watch->waiter = op;
     if (scope->tasks.live == 0)
         on_empty(scope);
     else
-        scope->on_empty.fire = on_empty;
+        watch->fire = on_empty;
     return SEPTET_OK;
 }
 
 static void join_cancel(septet_op *op)
 {
-    ((struct scope_op *)op)->scope->on_empty.fire = NULL;
+    SPT_OF(((struct scope_op *)op)->scope, struct spt_block, scope)->on_empty.fire = NULL;
 }
 
 static int join_push(septet_op *op, lua_State *L)
@@ -157,6 +158,7 @@ struct spt_scope *spt_block_open(lua_State *L, struct spt_sched *s, struct spt_s
     struct spt_scope *scope = &block->scope; /* the other functions use the userdata as this */
     memset(block, 0, sizeof *block);
     block->owner = t->id;
+    block->due_ns = SPT_NEVER;
     spt_link_init(&block->starts);
     spt_link_init(&block->start);
     luaL_setmetatable(L, SPT_BLOCK_META);
@@ -227,7 +229,7 @@ static int l_close(lua_State *L)
     if (scope->tasks.live > 0)
         return spt_error_usage(L, "the scope has live tasks: join it first");
     lua_pushboolean(L, spt_scope_catches_cancel(scope));
-    lua_pushstring(L, scope->cancel.source);
+    lua_pushstring(L, spt_scope_cancel_source(scope));
     lua_pushboolean(L, scope->tasks.cancelled);
     lua_pushboolean(L, scope->tasks.any);
     spt_block_close(L, 1);
@@ -259,13 +261,13 @@ static int l_extend(lua_State *L)
     spt_check_most(L, 2);
     struct spt_scope *scope = spt_block_check(L, 1);
     uint64_t ns = spt_check_seconds(L, 2);
-    if (scope->due_ns == SPT_NEVER)
+    if (spt_scope_due(scope) == SPT_NEVER)
         return spt_error_usage(L, "cannot extend: the block has no deadline");
     bool in_time = scope->open && !spt_scope_is_cancelled(scope) &&
-                   spt_sched_clock(spt_sched_of_scope(scope)) < scope->due_ns;
+                   spt_sched_clock(spt_sched_of_scope(scope)) < spt_scope_due(scope);
     if (in_time)
         spt_scope_set_deadline(SPT_OF(scope, struct spt_block, scope),
-                               spt_timer_instant(scope->due_ns, ns));
+                               spt_timer_instant(spt_scope_due(scope), ns));
     lua_pushboolean(L, in_time);
     return 1;
 }
@@ -361,7 +363,7 @@ static int l_is_cancelled(lua_State *L)
 {
     spt_check_most(L, 1);
     struct spt_scope *scope = spt_block_check(L, 1);
-    lua_pushboolean(L, scope->cancel.source || scope->cancel_pending);
+    lua_pushboolean(L, scope->cancel.words || scope->cancel_pending);
     return 1;
 }
 
@@ -375,10 +377,12 @@ static int l_index(lua_State *L)
     const struct spt_scope *scope = spt_block_check(L, 1);
     const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
     if (strcmp(key, "deadline") == 0)
-        lua_pushnumber(L, scope->due_ns == SPT_NEVER ? HUGE_VAL : spt_time_seconds(scope->due_ns));
+        lua_pushnumber(L, spt_scope_due(scope) == SPT_NEVER
+                              ? HUGE_VAL
+                              : spt_time_seconds(spt_scope_due(scope)));
     else if (strcmp(key, "expired") == 0)
         lua_pushboolean(L, spt_scope_is_cancelled(scope) &&
-                               strcmp(scope->cancel.source, "deadline") == 0);
+                               strcmp(spt_scope_cancel_source(scope), "deadline") == 0);
     else if (strcmp(key, "is_open") == 0)
         lua_pushboolean(L, scope->open && !scope->tasks.joined);
     else

@@ -330,11 +330,11 @@ static int l_not_done(lua_State *L)
 /* Pushes the first result of a done task, or nil. The task's handle is on top of the stack. */
 static void push_first(lua_State *L, const struct spt_task *t)
 {
-    if (t->body.nresults == 0)
+    if (t->numbers.nresults == 0)
         lua_pushnil(L);
     else
         lua_getiuservalue(L, -1, SPT_TASK_UV_VALUE);
-    if (t->body.nresults > 1)
+    if (t->numbers.nresults > 1)
         lua_rawgeti(L, -1, 1);
 }
 

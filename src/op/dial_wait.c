@@ -42,9 +42,9 @@ int spt_dial_wait_start(septet_op *op)
         .resolver = wait->resolver,
         .permit = spt_driver_permit(wait->env->driver),
         .policy = wait->policy,
-        .host = wait->host,
+        .host = wait->is_path ? NULL : wait->to,
         .port = wait->port,
-        .path = wait->path,
+        .path = wait->is_path ? wait->to : NULL,
         .deadline_ns = spt_timer_instant(spt_sched_clock(s), wait->timeout_ns)};
     wait->dialled->dial = spt_dial_new(&config);
     if (!wait->dialled->dial)

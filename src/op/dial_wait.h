@@ -30,9 +30,10 @@ struct spt_dial_wait {
     spt_dial_wait_take *take;
     struct spt_resolver *resolver;   /* NULL for a path */
     const struct spt_policy *policy; /* NULL: everywhere */
-    const char *host, *path;         /* one of them is NULL */
+    const char *to;                  /* a host, or a path */
     uint64_t timeout_ns;             /* SPT_NEVER: none */
     int port;
+    bool is_path;
 };
 
 /* Completes the operation with the status of `take`, or with SEPTET_OK once the dial has failed. */

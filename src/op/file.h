@@ -34,13 +34,15 @@ struct spt_file {
  * left. */
 struct spt_file_op {
     septet_op op;
-    struct spt_env *env;
     struct spt_file *file; /* kept alive by its handle on the stack */
     bool (*next_job)(struct spt_file_op *file_op);
     /* of a method: pushes its results, or raises */
     int (*push)(struct spt_file_op *file_op, lua_State *L);
-    const char *verb;  /* what it does, for messages */
-    const char *bytes; /* bytes to write, or the path to commit to; kept alive by the stack */
+    const char *verb; /* what it does, for messages */
+    union {
+        struct spt_env *env; /* of an opening */
+        const char *bytes;   /* bytes to write, or the path to commit to; kept alive by the stack */
+    };
     size_t len;
     const char *failed_step; /* verb of the step that failed */
     int error;               /* libuv's error number */

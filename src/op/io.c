@@ -56,7 +56,7 @@ static bool is_enough(const struct read_op *read)
 
 static void end(struct read_op *read, int status)
 {
-    if (read->reader->timer.armed)
+    if (spt_timer_is_armed(&read->reader->timer))
         spt_timer_stop(&spt_op_sched(&read->op)->tree.timers, &read->reader->timer);
     septet_op_done(&read->op, status);
 }

@@ -143,6 +143,6 @@ static const luaL_Reg functions[] = {{"sleep", l_sleep},
 void spt_open_sleep(lua_State *L, struct spt_env *env)
 {
     spt_add_functions(L, env, functions);
-    spt_bare_allow(env->sched, l_sleep);
-    spt_bare_allow(env->sched, l_sleep_until);
+    spt_bare_allow(env->sched, SPT_BARE_WAIT, l_sleep);
+    spt_bare_allow(env->sched, SPT_BARE_WAIT, l_sleep_until);
 }

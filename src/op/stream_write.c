@@ -42,7 +42,7 @@ static void end(struct write_op *write, int status)
 {
     struct spt_stream_handle *handle = write->handle;
     handle->writing = NULL;
-    if (handle->write_timer.armed)
+    if (spt_timer_is_armed(&handle->write_timer))
         spt_timer_stop(&spt_op_sched(&write->op)->tree.timers, &handle->write_timer);
     septet_op_done(&write->op, status);
 }

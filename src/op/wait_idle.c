@@ -142,7 +142,7 @@ static int l_aside(lua_State *L)
     struct spt_task *t = env->sched->current;
     if (!t)
         return spt_error_usage(L, "cannot wait here: not inside a task");
-    t->wait.aside = env->clock.is_virtual && lua_toboolean(L, 1);
+    t->body.wait_aside = env->clock.is_virtual && lua_toboolean(L, 1);
     return 0;
 }
 

@@ -135,7 +135,7 @@ static void on_pause_over(struct spt_timer *t)
 
 static bool is_over(void *timer)
 {
-    return !((struct spt_timer *)timer)->armed;
+    return !spt_timer_is_armed(timer);
 }
 
 /* Turns the loop for so long, and tells how often it turned. */

@@ -366,5 +366,5 @@ void spt_open_http(lua_State *L, struct spt_env *env)
     spt_open_http_upload(L, env);
     spt_open_http_stream(L, env, pool);
     spt_http_refs_init(L, spt_http_pool_refs(pool));
-    spt_bare_allow(env->sched, l_verb);
+    spt_bare_allow(env->sched, SPT_BARE_CALL, l_verb);
 }

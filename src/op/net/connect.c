@@ -154,9 +154,9 @@ static int l_connect(lua_State *L)
     wait->take = take_stream;
     wait->resolver = resolver;
     wait->policy = spt_net_policy_check(L, POLICY);
-    wait->host = is_path ? NULL : lua_tostring(L, HOST);
+    wait->to = lua_tostring(L, is_path ? PATH : HOST);
+    wait->is_path = is_path;
     wait->port = (int)lua_tointeger(L, PORT);
-    wait->path = is_path ? lua_tostring(L, PATH) : NULL;
     wait->timeout_ns = lua_isnil(L, TIMEOUT) ? 10 * SPT_NS_PER_SECOND : limits.timeout_ns;
     return septet_op_await(L, &wait->op);
 }

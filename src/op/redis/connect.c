@@ -42,7 +42,7 @@ static int take_stream(struct spt_dial_wait *wait, struct spt_stream *stream)
     if (!handle->redis)
         return SEPTET_ENOMEM;
     spt_env_add(wait->env, &handle->resource);
-    return handle->secure ? spt_redis_secure(handle->redis, wait->host) : SEPTET_OK;
+    return handle->secure ? spt_redis_secure(handle->redis, wait->to) : SEPTET_OK;
 }
 
 static int connect_push(septet_op *op, lua_State *L)
@@ -151,9 +151,9 @@ static int l_connect(lua_State *L)
     wait->dialled = &handle->dialled;
     wait->take = take_stream;
     wait->resolver = resolver;
-    wait->host = is_path ? NULL : lua_tostring(L, HOST);
+    wait->to = lua_tostring(L, is_path ? PATH : HOST);
+    wait->is_path = is_path;
     wait->port = is_path ? 0 : (int)lua_tointeger(L, PORT);
-    wait->path = is_path ? lua_tostring(L, PATH) : NULL;
     wait->timeout_ns = spt_check_seconds(L, TIMEOUT);
     return septet_op_await(L, &wait->op);
 }
