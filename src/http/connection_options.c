@@ -2,6 +2,7 @@
 /* Copies the options, and sets them on libcurl's handles. */
 #include "http/connection_options.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,21 @@ static bool copy(char **to, const char *from)
     return !from || *to;
 }
 
+/* Returns a number that no other options of the process have. */
+static uint64_t next_id(void)
+{
+    static _Atomic uint64_t last;
+    return ++last;
+}
+
+/* Returns true if a handle may keep the options for the next request with the same ones. For a
+ * proxy and for credentials, libcurl has state of its own, which may be of another server. */
+static bool may_stay(const struct spt_connection_options *p)
+{
+    return !spt_connection_options_are_none(p) && !spt_connection_options_has_proxy(p) &&
+           !p->unix_socket && !p->user;
+}
+
 int spt_connection_options_copy(struct spt_connection_options *p,
                                 const struct spt_connection_options *from)
 {
@@ -22,6 +38,7 @@ int spt_connection_options_copy(struct spt_connection_options *p,
                                          .tls13 = from->tls13,
                                          .http2 = from->http2,
                                          .no_cookies = from->no_cookies};
+    p->id = may_stay(from) ? next_id() : 0;
     bool copied = copy(&p->proxy, from->proxy) && copy(&p->ca_file, from->ca_file) &&
                   copy(&p->cert_file, from->cert_file) && copy(&p->key_file, from->key_file) &&
                   copy(&p->unix_socket, from->unix_socket) && copy(&p->user, from->user) &&

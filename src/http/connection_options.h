@@ -7,6 +7,7 @@
 
 #include <curl/curl.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct spt_connection_options {
     char *proxy;       /* URL; NULL if none */
@@ -21,6 +22,7 @@ struct spt_connection_options {
     bool tls13;        /* TLS 1.3 is the oldest version allowed */
     bool http2;        /* used over TLS if the server offers it; applied by easy.c */
     bool no_cookies;   /* the session's cookies are neither sent nor stored */
+    uint64_t id;       /* set by the copy: its number; 0 if a handle does not keep it */
 };
 
 /* Copies `from` to `p`, which owns its strings. Returns SEPTET_OK or SEPTET_ENOMEM. The caller

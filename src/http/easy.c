@@ -80,6 +80,7 @@ static CURLcode set_constant_options(struct spt_easy *easy)
     curl_easy_setopt(c, CURLOPT_DEBUGFUNCTION, spt_receive_on_debug);
     curl_easy_setopt(c, CURLOPT_DEBUGDATA, easy);
     easy->set.connect_ms = 0;
+    easy->set.options = 0;
     if (proxy == CURLE_OK)
         proxy = no_proxy;
     return proxy != CURLE_OK ? proxy : encodings;
@@ -206,12 +207,31 @@ static void set_buffer(struct spt_easy *easy, bool large)
     easy->set.large = large;
 }
 
-/* Returns true if the request sets no option that another request of its kind does not set again:
- * it is a GET with no body, no options of its connection, and no need of verbose messages. */
+/* Returns the number of the options that a handle may keep; 0 if there are none, or it may not. */
+static uint64_t options_of(const struct spt_request *r)
+{
+    return r->connection ? r->connection->id : 0;
+}
+
+/* Returns true if the request sets no option that another request with the same options of its
+ * connection does not set again: it is a GET with no body, and needs no verbose messages. */
 static bool is_plain(const struct spt_request *r)
 {
-    return spt_connection_options_are_none(r->connection) && !r->state.watched &&
-           !r->manner.fresh && !has_body(r) && strcmp(r->method, "GET") == 0;
+    const struct spt_connection_options *p = r->connection;
+    bool stays = options_of(r) != 0 || spt_connection_options_are_none(p);
+    bool varies = p && p->http2 && (r->high_water || r->manner.once);
+    return stays && !varies && !r->state.watched && !r->manner.fresh && !has_body(r) &&
+           strcmp(r->method, "GET") == 0;
+}
+
+/* Removes the options of an earlier request's connection, unless the request has the same ones. */
+static CURLcode remove_options(struct spt_easy *easy, const struct spt_request *r)
+{
+    uint64_t has = easy->set.options;
+    if (has == 0 || (has == options_of(r) && easy->set.unchanged))
+        return CURLE_OK;
+    curl_easy_reset(easy->curl);
+    return set_constant_options(easy);
 }
 
 static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r)
@@ -225,8 +245,10 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
     spt_share_apply(&r->state.session->share, c, r->connection && r->connection->no_cookies);
     if (rc == CURLE_OK)
         rc = set_addresses(easy, r);
-    if (rc == CURLE_OK)
+    bool has_options = easy->set.options != 0; /* they are the same */
+    if (rc == CURLE_OK && !has_options)
         rc = spt_connection_options_apply(r->connection, c);
+    easy->set.options = options_of(r);
     easy->verbose.reports = (r->state.watched & SPT_SIGNALS_OF_SENDING) != 0;
     if (easy->verbose.reports)
         spt_receive_set_verbose(easy, true);
@@ -237,7 +259,7 @@ static CURLcode set_request_options(struct spt_easy *easy, struct spt_request *r
     bool pauses = r->high_water && SPT_HAS_QUIRK(easy->driver->quirks, HTTP2_PAUSE);
     if (r->manner.fresh)
         set_fresh(c);
-    else if (r->connection && r->connection->http2 && !pauses)
+    else if (r->connection && r->connection->http2 && !pauses && !has_options)
         ask_for_http2(easy);
     return rc == CURLE_OK ? curl_easy_setopt(c, CURLOPT_URL, r->url) : rc;
 }
@@ -316,7 +338,7 @@ int spt_easy_acquire(struct spt_request *r)
     easy->connection.tls = spt_url_is_https(r->url);
     r->state.easy = easy;
     spt_exchange_first(&easy->exchange, r, &r->state.session->nonces, jar_of(r));
-    if (set_request_options(easy, r) == CURLE_OK)
+    if (remove_options(easy, r) == CURLE_OK && set_request_options(easy, r) == CURLE_OK)
         return SEPTET_OK;
     spt_easy_release(r, true);
     return SEPTET_ENOMEM;

@@ -70,6 +70,21 @@ describe("http.41 with nginx", function()
     equal({ moved.version, moved.body, moved.reused }, { "2", "0123456789abcdef", true })
   end)
 
+  it("a handle does without HTTP/2 after a request with it, and the other way round", function()
+    local with <close> = session_with {}
+    local without <close> = http.session { tls = { ca_file = DIR .. "/ca.pem" } }
+    local url = NGINX .. "/small.txt"
+    for i = 1, 12 do
+      equal(with:get(url).version, "2")
+      if i % 3 ~= 0 then equal(without:get(url).version, "1.1") end
+      if i % 4 == 0 then equal(with:get(url, { resend = false }).version, "2") end
+      if i % 4 == 1 then
+        local r <close> = with:stream("GET", url)
+        equal(r:text(), "0123456789abcdef")
+      end
+    end
+  end)
+
   it("a proxy's tunnel carries HTTP/2", function()
     local session <close> = session_with { proxy = "http://" .. os.getenv "SEPTET_TINYPROXY" }
     equal(session:get(NGINX .. "/small.txt").version, "2")

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- TLS: trusted peers, client certificates, and what is refused before a byte of a request is sent.
 -- peers: tls
-local http = require "septet.http"
+local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
 
 local URL, DIR = os.getenv "SEPTET_TLS_ORIGIN", os.getenv "SEPTET_TLS"
@@ -157,5 +157,52 @@ describe("a tunnel through a proxy", function()
     equal(#session:get(URL .. "/drip?bytes=12&interval=0.1",
       { headers = { Connection = "close" } }).body, 12)
     session:close()
+  end)
+end)
+
+describe("a handle that was used", function()
+  local TRUST = { ca_file = DIR .. "/ca.pem" }
+  local SHOWN = { ca_file = DIR .. "/ca.pem", cert_file = DIR .. "/client.pem" }
+
+  -- What is done with a session whose options of TLS may be others than those of the request
+  -- before: the name, and what the request's connection then has.
+  local kinds = {
+    { tls = TRUST, with = { "TLSv1.3" } },
+    { tls = SHOWN, with = { "TLSv1.3", "the client" } },
+    { tls = TRUST, post = true, with = { "TLSv1.3" } },
+    { tls = SHOWN, post = true, with = { "TLSv1.3", "the client" } },
+    { tls = { insecure = true }, with = { "TLSv1.3" } },
+    { tls = TRUST, cancelled = true },
+    { tls = SHOWN, cancelled = true },
+    { refused = true },
+    { tls = { ca_file = DIR .. "/other.pem" }, refused = true },
+    { tls = SHOWN, plain = true },
+  }
+
+  local function run(kind, session, options)
+    local mark = origin.mark()
+    if kind.refused then return refused({ reason = "unknown_ca" }, session) end
+    if kind.plain then return equal(session:get(origin.url .. "/close", options).status, 200) end
+    if kind.cancelled then
+      local slow = task.spawn(session.get, session, URL .. "/delay/10", options)
+      origin.eventually(function() return #origin.requests(mark) == 1 end)
+      return slow:cancel()
+    end
+    equal(session[kind.post and "post" or "get"](session, URL .. "/close", options).status, 200)
+    local opened = origin.since(mark, "open")[1]
+    equal({ opened.tls, opened.client }, kind.with)
+  end
+
+  it("a request has no option of TLS of one before it", function()
+    local shared <close> = http.session()
+    local random = 1
+    for _, kind in ipairs(kinds) do kind.session = http.session { tls = kind.tls } end
+    for i = 1, 120 do
+      random = random * 16807 % 2147483647
+      local kind = kinds[random % #kinds + 1]
+      local own = kind.tls and not kind.refused and i % 3 == 0
+      run(kind, own and shared or kind.session, own and { tls = kind.tls } or nil)
+    end
+    for _, kind in ipairs(kinds) do kind.session:close() end
   end)
 end)
