@@ -18,6 +18,9 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "tests", "support"))
+from certificates import Maker  # noqa: E402 (of the tests)
+
 BODY_BYTES = 1024
 RUN_TIMEOUT = 120
 LINE = re.compile(r"(\d+) requests, (\d+) bytes, ([\d.]+) us of CPU each, ([\d.]+) s\n")
@@ -143,26 +146,16 @@ def write_files(folder, files):
                 f.write(content)
 
 
-def make_certificate(folder):
-    """Writes a certificate of 127.0.0.1, which is its own issuer, and its key."""
-    command = [
-        find_program("openssl", "openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt",
-        "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj", "/CN=127.0.0.1",
-        "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", os.path.join(folder, "key.pem"),
-        "-out", os.path.join(folder, "cert.pem"),
-    ]
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-
-
 def config_of(folder, ports, secure):
     """Returns the configuration of nginx. Where it is secure, the last two ports are of HTTPS, and
     the last speaks HTTP/2."""
     kinds = [""] * len(ports)
     tls = ""
     if secure:
-        make_certificate(folder)
+        # valid by the clock of steady.c as well
+        Maker(folder).make_dated("cert", "20200101000000Z", "20900101000000Z", by=None)
         kinds[-2:] = [" ssl", " ssl http2"]
-        tls = f"ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;"
+        tls = f"ssl_certificate {folder}/cert.crt; ssl_certificate_key {folder}/cert.key;"
     listen = "\n".join(
         f"listen 127.0.0.1:{port}{kind} backlog=4096;" for port, kind in zip(ports, kinds))
     return NGINX_CONF.format(dir=folder, listen=listen, tls=tls)
@@ -191,7 +184,7 @@ def nginx(cpu, n=1, files={}, secure=False):
             urls = [f"http://127.0.0.1:{port}/body" for port in ports[:n]]
             if secure:
                 urls += [f"https://127.0.0.1:{port}/body" for port in ports[n:]]
-                urls.append(os.path.join(folder, "cert.pem"))
+                urls.append(os.path.join(folder, "cert.crt"))
             yield urls
         finally:
             stop(process)

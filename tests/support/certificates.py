@@ -55,20 +55,23 @@ class Maker:
         return ["-CA", self.path(by + ".crt"), "-CAkey", self.path(by + ".key"),
                 "-addext", "basicConstraints=critical,CA:FALSE"]
 
-    def make_dated(self, name, start, end):
-        """Makes one for localhost that is valid from `start` to `end`, as YYYYMMDDHHMMSSZ."""
+    def make_dated(self, name, start, end, by="ca"):
+        """Makes one for localhost that is valid from `start` to `end`, as YYYYMMDDHHMMSSZ. It signs
+        itself if `by` is None."""
+        key = self.path(name + ".key")
+        signer = ["-selfsign", "-keyfile", key]
+        if by:
+            signer = ["-cert", self.path(by + ".crt"), "-keyfile", self.path(by + ".key")]
         with open(self.path("books.cnf"), "w") as file:
             file.write(BOOKS.format(folder=self.folder))
         open(self.path("index"), "w").close()
         request = self.path(name + ".csr")
         openssl(
-            "req", "-new", *KEY, "-keyout", self.path(name + ".key"), "-out", request, "-subj",
-            "/CN=localhost", *NAMES,
+            "req", "-new", *KEY, "-keyout", key, "-out", request, "-subj", "/CN=localhost", *NAMES,
         )
         openssl(
-            "ca", "-batch", "-notext", "-config", self.path("books.cnf"), "-cert",
-            self.path("ca.crt"), "-keyfile", self.path("ca.key"), "-in", request, "-out",
-            self.path(name + ".crt"), "-startdate", start, "-enddate", end,
+            "ca", "-batch", "-notext", "-config", self.path("books.cnf"), *signer, "-in", request,
+            "-out", self.path(name + ".crt"), "-startdate", start, "-enddate", end,
         )
         self.bundle(name)
 
