@@ -76,10 +76,13 @@ static const char *const names[] = {
     "os",       "package",        "string",   "table",        "utf8",
 };
 
-/* Replaces the table on top of the stack by a copy of it. */
+/* Replaces the table on top of the stack by a copy of it, made in its final size. */
 static void copy_table(lua_State *L)
 {
-    lua_newtable(L);
+    int n = 0;
+    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1))
+        n++;
+    lua_createtable(L, 0, n);
     lua_pushnil(L);
     while (lua_next(L, -3)) {
         lua_pushvalue(L, -2);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Lists the libraries, one opener each, and opens them. */
+/* Lists the libraries, one opener each, and opens them when something of theirs is first used. */
 #include "lua/lib.h"
 
 #include <curl/curl.h>
 #include <lauxlib.h>
+#include <stdbool.h>
 #include <uv.h>
 
 #include "base/library.h"
@@ -14,59 +15,6 @@
 #include "op/env.h"
 #include "op/openers.h"
 #include "septet/septet.h"
-
-/* spt_open_task comes last, because it takes methods from the others. */
-static void (*const libraries[])(lua_State *L, struct spt_env *env) = {
-    spt_open_sleep,
-    spt_open_join,
-    spt_open_completions,
-    spt_open_block,
-    spt_open_block_run,
-    spt_open_block_spawn,
-    spt_open_block_unwind,
-    spt_open_http,
-    spt_open_event,
-    spt_open_semaphore,
-    spt_open_lock,
-    spt_open_channel,
-    spt_open_channel_sender,
-    spt_open_wait_idle,
-    spt_open_wall_clock,
-    spt_open_future,
-    spt_open_io,
-    spt_open_io_open,
-    spt_open_stream_write,
-    spt_open_file,
-    spt_open_file_open,
-    spt_open_hash,
-    spt_open_encoding,
-    spt_open_hash_file,
-    spt_open_json,
-    spt_open_json_encode,
-    spt_open_text,
-    spt_open_list,
-    spt_open_csv,
-    spt_open_csv_line,
-    spt_open_trace,
-    spt_open_trace_file,
-    spt_open_trace_mark,
-    spt_open_trace_ps,
-    spt_open_terminal,
-    spt_open_trace_task,
-    spt_open_errors,
-    spt_open_locals,
-    spt_open_net,
-    spt_open_fs,
-    spt_open_load,
-    spt_open_gate,
-    spt_open_profile,
-    spt_open_html,
-    spt_open_redis,
-    spt_open_sqlite,
-    spt_open_process,
-    spt_open_thread,
-    spt_open_task,
-};
 
 /* versions(): returns the versions of Septet and Lua, and of the linked libraries at run time. */
 static int l_versions(lua_State *L)
@@ -110,6 +58,117 @@ static const luaL_Reg functions[] = {{"versions", l_versions},
                                      {"script_exists", l_script_exists},
                                      {NULL, NULL}};
 
+static void open_functions(lua_State *L, struct spt_env *env)
+{
+    spt_add_functions(L, env, functions);
+}
+
+/* --- the table --- */
+
+typedef void (*opener)(lua_State *L, struct spt_env *env);
+
+/* What each group opens, ended by NULL. spt_open_task comes last in its group, because it takes
+ * methods from the others. */
+static const opener tasks[] = {
+    spt_open_sleep,
+    spt_open_join,
+    spt_open_completions,
+    spt_open_block,
+    spt_open_block_run,
+    spt_open_block_spawn,
+    spt_open_block_unwind,
+    spt_open_future,
+    spt_open_errors,
+    spt_open_locals,
+    spt_open_task,
+    open_functions,
+    NULL,
+};
+static const opener exchange[] = {
+    spt_open_event,          spt_open_semaphore,
+    spt_open_lock,           spt_open_channel,
+    spt_open_channel_sender, spt_open_encoding,
+    spt_open_list,           spt_open_json,
+    spt_open_json_encode,    NULL,
+};
+static const opener http[] = {spt_open_http, NULL};
+static const opener files[] = {
+    spt_open_wait_idle,    spt_open_wall_clock,
+    spt_open_io,           spt_open_io_open,
+    spt_open_stream_write, spt_open_file,
+    spt_open_file_open,    spt_open_hash,
+    spt_open_hash_file,    spt_open_text,
+    spt_open_csv,          spt_open_csv_line,
+    spt_open_fs,           NULL,
+};
+static const opener others[] = {
+    spt_open_trace,    spt_open_trace_file, spt_open_trace_mark, spt_open_trace_ps,
+    spt_open_terminal, spt_open_trace_task, spt_open_net,        spt_open_load,
+    spt_open_gate,     spt_open_profile,    spt_open_html,       spt_open_redis,
+    spt_open_sqlite,   spt_open_process,    spt_open_thread,     NULL,
+};
+
+/* Those that scripts need most often come first. */
+static const opener *const groups[] = {tasks, exchange, http, files, others};
+
+/* The upvalues of l_missing. The first is the env. */
+enum { NEXT_GROUP = 2 };
+
+static bool open_next(lua_State *L, int core)
+{
+    const lua_Integer next = lua_tointeger(L, lua_upvalueindex(NEXT_GROUP));
+    if (next == sizeof groups / sizeof *groups)
+        return false;
+    lua_newtable(L);
+    for (const opener *open = groups[next]; *open; open++)
+        (*open)(L, spt_env(L));
+    /* A finalizer may have opened it meanwhile. */
+    const bool is_next = lua_tointeger(L, lua_upvalueindex(NEXT_GROUP)) == next;
+    for (lua_pushnil(L); is_next && lua_next(L, core + 1); lua_pop(L, 1)) {
+        lua_pushvalue(L, -2);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, core);
+    }
+    lua_settop(L, core);
+    if (is_next) {
+        lua_pushinteger(L, next + 1);
+        lua_replace(L, lua_upvalueindex(NEXT_GROUP));
+    }
+    return true;
+}
+
+/* The __index of septet.core. Opens one group of libraries after another until one has the name. A
+ * group that was not opened to its end, for want of memory, is opened anew at the next access. A
+ * script that does nothing starts with a third fewer instructions for it. */
+static int l_missing(lua_State *L)
+{
+    lua_settop(L, 2);
+    lua_rotate(L, 1, 1); /* stack: name, core */
+    do {
+        lua_pushvalue(L, 1);
+        if (lua_rawget(L, 2) != LUA_TNIL)
+            return 1;
+        lua_settop(L, 2);
+    } while (open_next(L, 2));
+    return 0;
+}
+
+static int l_next(lua_State *L)
+{
+    lua_settop(L, 2);
+    return lua_next(L, 1) ? 2 : 0;
+}
+
+/* The __pairs of septet.core, for tests: opens all of it. */
+static int l_pairs(lua_State *L)
+{
+    lua_settop(L, 1);
+    lua_getfield(L, 1, "");
+    lua_pushcfunction(L, l_next);
+    lua_pushvalue(L, 1);
+    return 2;
+}
+
 /* Makes the metatable that a growing luaL_Buffer needs. If Lua ran out of memory while making it,
  * the incomplete one would stay, and no buffer could grow any more. One left by an earlier attempt
  * is replaced. */
@@ -128,14 +187,25 @@ static void make_boxes(lua_State *L)
     lua_pop(L, 1);
 }
 
+static void make_core(lua_State *L, struct spt_env *env)
+{
+    lua_newtable(L);
+    lua_createtable(L, 0, 2);
+    lua_pushlightuserdata(L, env);
+    lua_pushinteger(L, 0);
+    lua_pushcclosure(L, l_missing, 2);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, l_pairs);
+    lua_setfield(L, -2, "__pairs");
+    lua_setmetatable(L, -2);
+    lua_setfield(L, LUA_REGISTRYINDEX, SPT_CORE);
+}
+
 void spt_lib_open(lua_State *L, struct spt_env *env)
 {
     make_boxes(L);
-    lua_newtable(L);
-    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
-        libraries[i](L, env);
-    spt_add_functions(L, env, functions);
-    lua_setfield(L, LUA_REGISTRYINDEX, SPT_CORE);
+    make_core(L, env);
+    spt_profile_keep_loaders(L, env);
     spt_open_coroutine(L, env);
     spt_open_debug(L, env);
     spt_open_protect(L, env);

@@ -145,6 +145,19 @@ static void clear_table(lua_State *L, int table)
     }
 }
 
+void spt_profile_keep_loaders(lua_State *L, struct spt_env *env)
+{
+    static const char *const loading[] = {"load", "loadfile", "dofile"};
+    if (!env->owns_state || env->is_standard)
+        return; /* in the embedder's state, they may be the embedder's own */
+    lua_createtable(L, 0, 3);
+    for (size_t i = 0; i < sizeof loading / sizeof *loading; i++) {
+        lua_getglobal(L, loading[i]);
+        lua_setfield(L, -2, loading[i]);
+    }
+    lua_setfield(L, LUA_REGISTRYINDEX, SPT_PROFILE_STOCK_LOAD);
+}
+
 void spt_profile_apply(lua_State *L, struct spt_env *env)
 {
     int top = lua_gettop(L);

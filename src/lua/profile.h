@@ -8,6 +8,10 @@
 
 struct spt_env;
 
+/* Keeps the functions that load chunks, if scripts are trusted and the state is the host's, for the
+ * globals of further scripts. */
+void spt_profile_keep_loaders(lua_State *L, struct spt_env *env);
+
 /* Gives the state the standard profile. To be called once Septet's modules have their copies of the
  * libraries. Raises out of memory. */
 void spt_profile_apply(lua_State *L, struct spt_env *env);

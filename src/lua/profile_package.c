@@ -194,14 +194,5 @@ static int l_hides_library(lua_State *L)
 void spt_open_profile(lua_State *L, struct spt_env *env)
 {
     static const luaL_Reg functions[] = {{"hides_library", l_hides_library}, {NULL, NULL}};
-    static const char *const loading[] = {"load", "loadfile", "dofile"};
     spt_add_functions(L, env, functions);
-    if (!env->owns_state || env->is_standard)
-        return; /* in the embedder's state, they may be the embedder's own */
-    lua_createtable(L, 0, 3);
-    for (size_t i = 0; i < sizeof loading / sizeof *loading; i++) {
-        lua_getglobal(L, loading[i]);
-        lua_setfield(L, -2, loading[i]);
-    }
-    lua_setfield(L, LUA_REGISTRYINDEX, SPT_PROFILE_STOCK_LOAD);
 }

@@ -265,8 +265,8 @@ void spt_open_trace(lua_State *L, struct spt_env *env)
     spt_link_init(&readers->recordings);
     spt_link_init(&readers->resource.link);
     spt_env_add(env, &readers->resource);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, readers); /* for as long as the env refers to it */
-    env->trace_readers = readers;
+    lua_rawsetp(L, LUA_REGISTRYINDEX, readers);      /* for as long as the env refers to it */
+    env->trace_readers = env->loop ? readers : NULL; /* NULL: opened after the host's end */
     spt_add_functions(L, env, functions);
     lua_pushnil(L); /* the sinks of an earlier host of this state */
     lua_setfield(L, LUA_REGISTRYINDEX, SINKS);

@@ -168,6 +168,42 @@ static void test_fault_45_all_later_allocations_of_our_own_fail(void **state)
     torture(OWN, FOR_EVER);
 }
 
+#define CORE "local core = debug.getregistry()['septet.core'] "
+
+/* The Nth allocation fails while septet.core is filled at its first use; 0: none does. What is then
+ * opened anew is whole. Returns the number of allocations. */
+static long open_core(long from)
+{
+    struct reports reports;
+    septet_config config = config_for(&reports);
+    config.alloc = fault_lua_memory;
+    config.clock = SEPTET_CLOCK_VIRTUAL;
+    septet_host *host = septet_new(&config, NULL);
+    assert_non_null(host);
+    assert_loads(host, CORE "assert(core.trace_level)");
+    fault_arm(LUA, from, 1);
+    const int rc = septet_run(host);
+    fault.armed = false;
+    assert_true(rc == SEPTET_OK || fault.failed > 0);
+    assert_runs(host, CORE "local n = 0 "
+                           "for _ in pairs(core) do n = n + 1 end "
+                           "assert(n > 150) "
+                           "local channel = require 'septet.sync'.channel(1) "
+                           "channel:send(1) "
+                           "assert(channel:recv() == 1) "
+                           "require 'septet.net'.listen():close() "
+                           "require 'septet.http'.session():close()");
+    septet_free(host);
+    return fault.calls;
+}
+
+static void test_septet_core_is_opened_anew_after_a_failure(void **state)
+{
+    struct fault_points points = fault_points(open_core(0), 40);
+    for (long n; (n = fault_next_point(&points)) != 0;)
+        open_core(n);
+}
+
 static char folder[] = "/tmp/septet-allocations-XXXXXX";
 
 /* Has temporary files made in a folder, because one whose removal fails for want of memory is
@@ -196,6 +232,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_e_4_all_later_allocations_of_lua_fail),
         cmocka_unit_test(test_fault_45_one_allocation_of_our_own_fails),
         cmocka_unit_test(test_fault_45_all_later_allocations_of_our_own_fail),
+        cmocka_unit_test(test_septet_core_is_opened_anew_after_a_failure),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
