@@ -175,19 +175,35 @@ describe("a connection to Redis that is cut", function()
   it("a take that is asked again takes nothing once the queue is being closed", function()
     local server <close> = redis.start(KEPT)
     local way <close> = proxy.start(server.folder .. "/p", server.path)
-    local d = open(("unix://%s?queue=q"):format(way.path), { pause = 0.3 })
-    local other = open(server:url "q")
+    local d, other = open(("unix://%s?queue=q"):format(way.path)), open(server:url "q")
     take(d, 1, "t1") -- the server has the script after it
     put(other, "k")
     way.limit = { "up", way.passed.up + 1 }
-    local t = task.spawn(pcall, take, d, 1, "t2")
-    task.sleep(0.02)
-    way.edit = function(direction, bytes) -- lets the answer to the close arrive late
-      if direction == "down" and bytes:find "^:%d" then task.sleep(0.5) end
+    local asks_again, closes = gate(), gate()
+    way.admit = function() -- refuses the connection of the take once the close waits for it, too
+      way.admit = nil
+      asks_again.open()
+      closes.wait()
+      return false
+    end
+    local ended = false
+    local t = task.spawn(function()
+      local ok, err = pcall(take, d, 1, "t2")
+      ended = true
+      return ok, err
+    end)
+    asks_again.wait()
+    way.edit = function(direction, bytes) -- the answer to the close arrives after the take's end
+      local is_answer = direction == "down" and bytes:find "^:%d"
+      if direction == "up" and bytes:find("t2", 1, true) then ended = true end -- it is sent: a fault
+      while is_answer and not ended do task.checkpoint() end
       return bytes
     end
-    d:close()
+    local closing = task.spawn(d.close, d)
+    while not d.closing do task.checkpoint() end
+    closes.open()
     local ok, err = t:await()
+    closing:await()
     equal({ ok, err.code }, { false, "closed" })
     equal(other:stats().pending, 1)
     other:close()
@@ -201,7 +217,7 @@ describe("a connection to Redis that is cut", function()
     server:freeze()
     local waiting = {}
     for i = 1, 5 do waiting[i] = task.spawn(pcall, put, d, "k" .. i) end
-    task.sleep(0.02)
+    task.sleep(0.02) -- they may have been sent, or not
     d:crash()
     for _, t in ipairs(waiting) do
       local ok, err = t:await()
@@ -212,10 +228,10 @@ describe("a connection to Redis that is cut", function()
 
   it("ends a wait that is cancelled, and the queue stays usable", function()
     local server <close> = redis.start(KEPT)
-    local d = open(server:url "q", { silence = 5 })
+    local d = open(server:url "q")
     server:freeze()
     local t = task.spawn(put, d, "a")
-    task.sleep(0.02)
+    task.sleep(0.02) -- it may have been sent, or not
     t:cancel()
     task.wait { t }
     equal(t:status(), "cancelled")

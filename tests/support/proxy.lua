@@ -14,6 +14,7 @@ local PIECE = 65536 -- bytes
 ---@field passed table<string, integer> bytes of the last connection, "up" and "down"
 ---@field limit table|nil { direction, bytes }: the next connection that passes so many is cut
 ---@field edit function|nil returns what is passed on of a piece: fn(direction, bytes)
+---@field admit function|nil is called for a new connection, which is refused if it returns false
 local Proxy = {}
 Proxy.__index = Proxy
 
@@ -38,6 +39,7 @@ end
 local function serve_one(self, client)
   self.connections = self.connections + 1
   self.passed = { up = 0, down = 0 }
+  if self.admit and self.admit() == false then return client:close() end
   local ok, server = pcall(net.connect, { path = self.target })
   if not ok then return end
   local function cut()

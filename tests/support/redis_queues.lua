@@ -7,6 +7,7 @@ local task = require "septet.task"
 local private = debug.getregistry()["septet.require"] -- of private modules
 
 local LEASE <const> = 60
+local STILL <const> = 60 -- seconds that no machine stands still
 
 -- Configurations of a server: one that is durable, and one that keeps what it has in a restart.
 queues.DURABLE = { appendonly = "yes", appendfsync = "always" }
@@ -18,7 +19,8 @@ local owners = 0
 --- Opens a driver, with an owner of its own.
 function queues.open(url, options)
   owners = owners + 1
-  local given = { owner = "owner-" .. owners, patience = 20, sync = "full" }
+  local given = { owner = "owner-" .. owners, patience = 20, sync = "full",
+    silence = STILL, dead_after = STILL }
   for name, value in pairs(options or {}) do given[name] = value end
   return private "septet.jobs.redis".open(private "septet.jobs.target".parse(url), given)
 end
