@@ -10,6 +10,8 @@ local redis = require "redis"
 local task = require "septet.task"
 local ticker = require "ticker"
 
+local core = debug.getregistry()["septet.core"]
+
 local it = children.it
 
 local DURABLE <const>, KEPT <const> = queues.DURABLE, queues.KEPT
@@ -88,12 +90,11 @@ describe("opening a queue on Redis", function()
 
   it("fault_password: it is wrong, or missing, and no message has it", function()
     local server <close> = redis.start { requirepass = "secret", appendonly = "yes" }
-    local with = { silence = 5 }
-    local err = fails("auth", open, server:url("q", "wrong-one"), with)
+    local err = fails("auth", open, server:url("q", "wrong-one"))
     equal(tostring(err):find("wrong-one", 1, true), nil)
-    fails("auth", open, server:url "q", with)
-    open(server:url("q", "secret"), with):close()
-    local d = open(server:url("q", "secret"), with)
+    fails("auth", open, server:url "q")
+    open(server:url("q", "secret")):close()
+    local d = open(server:url("q", "secret"))
     put(d, "k")
     d:close()
   end)
@@ -235,11 +236,42 @@ describe("a queue on Redis", function()
 
   it("law_1_put: a put that keeps the server at work for long is no broken connection", function()
     local server <close> = redis.start(KEPT)
-    local d = open(server:url "q", { silence = 0.05, patience = 0 })
+    local d, connect, work = open(server:url "q"), core.redis_connect, {}
+    function core.redis_connect(...) -- luacheck: ignore 122
+      local conn <const> = connect(...)
+      local function commands(_, list, seconds)
+        work[list[1][1]] = seconds
+        return conn:commands(list, seconds)
+      end
+      local function close() conn:close() end
+      return setmetatable({ commands = commands, close = close }, { __close = close })
+    end
     local list = {}
     for i = 1, 30000 do list[i] = { key = "k" .. i } end
-    equal((d:put(list)), 30000)
+    local ok, n = pcall(d.put, d, list)
+    core.redis_connect = connect -- luacheck: ignore 122
+    equal({ ok, n }, { true, 30000 })
+    equal({ work.EXEC >= 3, work.EVALSHA > 0 }, { true, true })
     d:close()
+  end)
+
+  it("law_1_put: a server has the time for its work besides that for an answer", function()
+    local server <close> = net.listen()
+    local answers = false
+    local t = task.spawn(server.serve, server, function(c)
+      c:read_line()
+      task.sleep(0.1)
+      if answers then c:write "+OK\r\n" end
+      c:read_all()
+    end)
+    for work, expected in pairs { [0] = "timeout", [1000] = "OK" } do
+      answers = expected == "OK"
+      local conn <close> = core.redis_connect("127.0.0.1", server.port, nil, 60, 0.05, 1000)
+      local replies, code = conn:commands({ { "PING" } }, work)
+      equal(replies and replies[1] or code, expected)
+    end
+    t:cancel()
+    task.wait { t }
   end)
 
   it("law_12_cluster: all keys of a queue have its hash tag, and a cluster takes them", function()
@@ -471,16 +503,25 @@ describe("a fault of Redis", function()
 
   it("fault_stopped: SIGSTOP is ridden out, and counts no owner dead", function()
     local server <close> = redis.start(DURABLE)
-    local limits = { silence = 0.3, dead_after = 0.5 }
+    local limits = { dead_after = 4 }
     local a, b = open(server:url "q", limits), open(server:url "q", limits)
     put(a, "k", "l")
     equal(#take(a, 1, "t"), 1)
+    a.link.silence = 0.1
+    a.link.conn:close() -- the next one is broken after so many seconds
     server:freeze()
-    local t = task.spawn(put, a, "m")
-    task.sleep(1)
+    local t, asked, connect = task.spawn(put, a, "m"), 0, core.redis_connect
+    function core.redis_connect(...) -- luacheck: ignore 122
+      asked = asked + 1
+      return connect(...)
+    end
+    while asked < 3 do task.sleep(0.01) end -- twice in vain
+    core.redis_connect = connect -- luacheck: ignore 122
     equal(t:status(), "suspended")
     server:thaw()
     equal(t:await(), 1)
+    a.link.silence = 60
+    server:command("HINCRBYFLOAT", "septet:{q}:meta", "beat", -3600) -- as if it was stopped for long
     local got = take(b, 10, "u")
     equal({ #got, got[1].key, got[1].attempt }, { 2, "l", 1 })
     equal(finish(a, "k", "t"), true)
