@@ -106,13 +106,11 @@ bool spt_op_can_wait(lua_State *L, const struct spt_sched *s)
     return s->current && can_wait(L, s->current);
 }
 
-void spt_op_check(lua_State *L, struct spt_sched *s)
+/* Raises Usage, since the running code cannot be suspended. */
+static void refuse(lua_State *L, const struct spt_task *t)
 {
-    struct spt_task *t = s ? s->current : NULL;
     if (!t)
         spt_error_usage(L, "cannot wait here: not inside a task");
-    if (can_wait(L, t))
-        return;
     struct spt_frame *f = t->turn.frame;
     lua_State *innermost = f ? f->co : t->co;
     luaL_checkstack(L, 8, NULL);
@@ -131,6 +129,13 @@ void spt_op_check(lua_State *L, struct spt_sched *s)
     bool require = strcmp(lua_tostring(L, -1), "'require'") == 0;
     spt_error_usage(L, "cannot wait here: called from %s%s", lua_tostring(L, -1),
                     require ? " (task.require loads modules that wait)" : "");
+}
+
+void spt_op_check(lua_State *L, struct spt_sched *s)
+{
+    struct spt_task *t = s ? s->current : NULL;
+    if (!t || !can_wait(L, t))
+        refuse(L, t);
 }
 
 /* Refuses here and not in the await, because code that cannot wait must not get the slot in use.
@@ -263,15 +268,20 @@ static int suspend(lua_State *L, septet_op *op)
 
 /* --- awaiting --- */
 
+/* Cancels the scopes of which the deadline has passed. */
+static void expire(struct spt_sched *s, struct spt_scope *scope)
+{
+    uint64_t now_ns = spt_sched_clock(s);
+    if (scope->effective_deadline_ns <= now_ns)
+        spt_scope_expire(scope, now_ns);
+}
+
 bool spt_op_check_cancelled(struct spt_sched *s)
 {
-    const struct spt_task *t = s->current;
-    if (t->scope->effective_deadline_ns != SPT_NEVER && !t->scope->cancel_pending) {
-        uint64_t now_ns = spt_sched_clock(s);
-        if (t->scope->effective_deadline_ns <= now_ns)
-            spt_scope_expire(t->scope, now_ns);
-    }
-    return t->scope->cancel_pending || s->run.shutting_down;
+    struct spt_scope *scope = s->current->scope;
+    if (scope->effective_deadline_ns != SPT_NEVER && !scope->cancel_pending)
+        expire(s, scope);
+    return scope->cancel_pending || s->run.shutting_down;
 }
 
 /* Ends an operation for its `start` that returned a positive value, or a negative one although the
@@ -369,7 +379,8 @@ int spt_op_wait(lua_State *L, septet_op *op, bool shielded)
     begin_wait(L, t);
     if (!spt_list_is_empty(&s->queues.acyclic_waits) && op->type->blockers)
         spt_deadlock_break(t);
-    bool over = op->type->blockers && spt_turns_run_next(L, t);
+    bool over =
+        (op->type->blockers || op->type->flags & SPT_OP_BY_TASKS) && spt_turns_run_next(L, t);
     return over ? spt_op_resumed(L, LUA_YIELD, (lua_KContext)op) : suspend(L, op);
 }
 
@@ -412,39 +423,4 @@ void spt_op_cancel_wait(struct spt_scope *scope)
         return;
     op_abort(t->wait.op);
     spt_task_ready(t, true);
-}
-
-/* --- the checkpoint --- */
-
-static int checkpoint_push(septet_op *op, lua_State *L)
-{
-    return 0;
-}
-
-/* An operation that is never started. Its task passes through the ready queue once, and it is
- * done. */
-static const septet_op_type checkpoint_type = {
-    .name = "checkpoint", .size = sizeof(septet_op), .push = checkpoint_push};
-
-int spt_op_checkpoint(lua_State *L, struct spt_sched *s)
-{
-    if (spt_turns_are_over(s) && spt_op_can_wait(L, s) && !spt_op_check_cancelled(s) &&
-        spt_turns_begin_next(s->current))
-        return 0;
-    septet_op *op = spt_op_new(L, s, &checkpoint_type);
-    if (spt_op_check_cancelled(s))
-        return spt_op_await_cancelled(L, op);
-    op->state = SPT_OP_DONE;
-    spt_task_yielding(s->current);
-    return suspend(L, op);
-}
-
-int spt_op_abandon(lua_State *L, struct spt_sched *s)
-{
-    septet_op *op = spt_op_new(L, s, &checkpoint_type);
-    luaL_checkstack(L, 8, NULL);
-    op->state = SPT_OP_CANCELLED;
-    s->current->body.abandoned = true;
-    spt_task_yielding(s->current);
-    return suspend(L, op);
 }

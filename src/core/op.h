@@ -31,6 +31,9 @@ struct spt_op_type {
 
 #define SPT_OP_ABI_THEN (-1) /* no type of an embedder has it */
 
+/* A flag of a type of ours: the next task usually completes it, so its turn may run in place. */
+#define SPT_OP_BY_TASKS (1u << 31)
+
 /* Prepares the state of `L` for operations; once per state. */
 void spt_op_open(lua_State *L);
 
@@ -59,13 +62,6 @@ void spt_op_check(lua_State *L, struct spt_sched *s);
 
 /* Returns true if the running code can be suspended. */
 bool spt_op_can_wait(lua_State *L, const struct spt_sched *s);
-
-/* Abandons the running task, which can wait: its variables are closed, and it ends. Does not
- * return. */
-int spt_op_abandon(lua_State *L, struct spt_sched *s);
-
-/* Yields once to the other ready tasks, or raises Cancelled: a checkpoint without an operation. */
-int spt_op_checkpoint(lua_State *L, struct spt_sched *s);
 
 /* Ends the wait of the scope's task: cancels and closes its operation, and makes the task ready. A
  * no-op if the scope is not its innermost, or if the task does not wait in an operation, or is

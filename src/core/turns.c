@@ -69,7 +69,8 @@ static void begin(struct spt_task *t)
 bool spt_turns_begin_next(struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
-    if (!t->co || !spt_turns_are_over(s) || !may_end(s))
+    if (s->run.turns.left == 0 || !spt_list_is_empty(&s->queues.ready) ||
+        !spt_list_is_empty(&s->queues.batch) || !may_end(s))
         return false;
     spt_task_become(t, SPT_TASK_READY);
     spt_turns_end(t, s->run.turns.innermost->t_begin_ns, SPT_LEFT_YIELD);
@@ -77,24 +78,22 @@ bool spt_turns_begin_next(struct spt_task *t)
     return true;
 }
 
-/* Returns the only task that is ready, if its turn may run above the coroutine L. NULL otherwise.
- * C code has 200 levels in each coroutine, so only a shallow L may be below another. */
+/* Returns the first task that is ready, if its turn may run above the coroutine L. NULL otherwise. C
+ * code has 200 levels in each coroutine, so only a shallow L may be below another. */
 static struct spt_task *next_above(lua_State *L, struct spt_sched *s)
 {
     lua_Debug ar;
-    struct spt_link *ready = &s->queues.ready;
-    if (ready->next == ready || ready->next != ready->prev ||
-        !spt_list_is_empty(&s->queues.batch) || s->run.turns.left < 2 ||
+    if (!spt_list_is_empty(&s->queues.batch) || s->run.turns.left < 2 ||
         s->run.turns.depth == DEPTH_MAX || lua_getstack(L, LEVELS_MAX, &ar))
         return NULL;
-    struct spt_task *next = SPT_OF(ready->next, struct spt_task, link);
+    struct spt_task *next = SPT_OF(s->queues.ready.next, struct spt_task, link);
     /* another task that is ready, and has a coroutine that has not yielded, is below L */
     return !next->co || lua_status(next->co) == LUA_YIELD || next->state == SPT_TASK_NEW ? next
                                                                                          : NULL;
 }
 
 /* A script that holds the coroutine would see that it has not yielded. */
-bool spt_turns_run_next(lua_State *L, struct spt_task *t)
+bool spt_turns_run_above(lua_State *L, struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
     struct spt_task *next = next_above(L, s);
@@ -103,7 +102,7 @@ bool spt_turns_run_next(lua_State *L, struct spt_task *t)
     struct spt_turn *turn = s->run.turns.innermost;
     if (s->pool.spare.user == t)
         spt_first_call_keep_coroutine(t);
-    spt_turns_end(t, turn->t_begin_ns, SPT_LEFT_WAIT);
+    spt_turns_end(t, turn->t_begin_ns, t->state == SPT_TASK_READY ? SPT_LEFT_YIELD : SPT_LEFT_WAIT);
     turn->ended = true;
     spt_link_remove(&next->link);
     lua_pushlightuserdata(L, (void *)&spt_wait_mark);

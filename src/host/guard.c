@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "core/checkpoint.h"
 #include "core/error.h"
 #include "core/frames.h"
 #include "core/hook.h"
@@ -295,7 +296,7 @@ int septet_exit(lua_State *L)
     if (t)
         cancel_within_shields(t);
     if (again)
-        return spt_op_can_wait(L, s) ? spt_op_abandon(L, s) : SEPTET_EBUSY;
+        return spt_op_can_wait(L, s) ? spt_checkpoint_abandon(L, s) : SEPTET_EBUSY;
     if (in_finalizer(L))
         septet_interrupt(h); /* interrupts the code after the finalizer */
     else

@@ -37,7 +37,7 @@ static struct spt_channel_sender *check_sender(lua_State *L)
     return spt_check_self(L, "sender");
 }
 
-/* Puts the channel where a send expects it, and the sender above the value. */
+/* Puts the channel where a send expects it, the sender above the value, and the value on top. */
 static struct spt_channel_sender *check_sender_and_value(lua_State *L)
 {
     struct spt_channel_sender *sender = check_sender(L);
@@ -45,6 +45,7 @@ static struct spt_channel_sender *check_sender_and_value(lua_State *L)
     lua_getiuservalue(L, 1, 1);
     lua_insert(L, SPT_CHANNEL_INDEX);
     lua_insert(L, SPT_CHANNEL_VALUE);
+    lua_pushvalue(L, SPT_CHANNEL_VALUE);
     return sender;
 }
 
@@ -54,7 +55,7 @@ static int l_send(lua_State *L)
 {
     spt_check_most(L, 2);
     struct spt_channel_sender *sender = check_sender_and_value(L);
-    return spt_channel_send(L, sender->channel, sender);
+    return spt_channel_send(L, sender->sched, sender->channel, sender);
 }
 
 /* sender:try_send(value): like channel:try_send(), but raises ChannelClosed once the sender is

@@ -7,7 +7,6 @@
 #include "core/sched.h"
 #include "core/task.h"
 #include "op/at_once.h"
-#include "op/env.h"
 
 static struct spt_channel_op *waiting_at(struct spt_link *link)
 {
@@ -40,7 +39,6 @@ bool spt_channel_give(lua_State *L, struct spt_channel *ch)
     struct spt_channel_op *receiver = spt_channel_pop(&ch->receivers);
     if (!receiver && ch->ring.count >= ch->ring.capacity)
         return false;
-    lua_pushvalue(L, SPT_CHANNEL_VALUE);
     if (receiver) {
         spt_op_hand_over(L, receiver->L);
         spt_channel_end_recv(receiver, SEPTET_OK);
@@ -68,17 +66,17 @@ bool spt_channel_take(lua_State *L, struct spt_channel *ch)
     return buffered || sender;
 }
 
-bool spt_channel_give_at_once(lua_State *L, struct spt_channel *ch,
+bool spt_channel_give_at_once(lua_State *L, struct spt_sched *s, struct spt_channel *ch,
                               const struct spt_channel_sender *sender)
 {
     bool room = ch->ring.count < ch->ring.size || !spt_list_is_empty(&ch->receivers);
-    if (!room || ch->closed || (sender && sender->closed) || !spt_at_once(L, spt_env(L)->sched))
+    if (!room || ch->closed || (sender && sender->closed) || !spt_at_once(L, s))
         return false;
     return spt_channel_give(L, ch);
 }
 
-bool spt_channel_take_at_once(lua_State *L, struct spt_channel *ch)
+bool spt_channel_take_at_once(lua_State *L, struct spt_sched *s, struct spt_channel *ch)
 {
     bool any = ch->ring.count > 0 || !spt_list_is_empty(&ch->senders);
-    return any && spt_at_once(L, spt_env(L)->sched) && spt_channel_take(L, ch);
+    return any && spt_at_once(L, s) && spt_channel_take(L, ch);
 }

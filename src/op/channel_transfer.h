@@ -15,6 +15,7 @@
 struct spt_sched;
 
 struct spt_channel {
+    uintptr_t mark;               /* what no other userdata has here: channel.c */
     struct spt_link senders;      /* channel_op, FIFO; empty while the buffer has room */
     struct spt_link receivers;    /* empty while an item is buffered or a sender waits */
     struct spt_channel_ring ring; /* the buffer */
@@ -54,8 +55,8 @@ struct spt_channel_op *spt_channel_pop(struct spt_link *queue);
 /* Completes the wait of a receiver. */
 void spt_channel_end_recv(struct spt_channel_op *recv, int status);
 
-/* Hands the value to the receiver that has waited longest, or buffers it. Returns false if there is
- * no room. Never waits and never fails. */
+/* Pops the value on top of the stack for the receiver that has waited longest, or into the buffer.
+ * Returns false, with nothing popped, if there is no room. Never waits and never fails. */
 bool spt_channel_give(lua_State *L, struct spt_channel *ch);
 
 /* Pushes the oldest item, and buffers in its place the value of the sender that has waited longest.
@@ -64,8 +65,8 @@ bool spt_channel_take(lua_State *L, struct spt_channel *ch);
 
 /* Like spt_channel_give() and spt_channel_take() for an await that would complete at once, without
  * an operation. Return false if it may not, and has had no effect. */
-bool spt_channel_give_at_once(lua_State *L, struct spt_channel *ch,
+bool spt_channel_give_at_once(lua_State *L, struct spt_sched *s, struct spt_channel *ch,
                               const struct spt_channel_sender *sender);
-bool spt_channel_take_at_once(lua_State *L, struct spt_channel *ch);
+bool spt_channel_take_at_once(lua_State *L, struct spt_sched *s, struct spt_channel *ch);
 
 #endif

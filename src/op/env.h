@@ -44,7 +44,6 @@ struct spt_env {
     struct spt_link resources;
     struct spt_trace_readers *trace_readers; /* of lua/trace.c */
     struct spt_watcher *watcher;             /* of op/fs/watch.c; NULL: nothing is watched */
-    const void *channel_meta;                /* address of the metatable of channels */
 };
 
 /* Returns the env of a library function, which is its first upvalue. */

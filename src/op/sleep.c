@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "core/bare.h"
 #include "core/check.h"
+#include "core/checkpoint.h"
 #include "core/op.h"
 #include "core/sched.h"
 #include "core/task.h"
@@ -99,7 +100,7 @@ static int l_sleep(lua_State *L)
     uint64_t duration_ns = spt_check_seconds(L, 1);
     struct spt_sched *s = spt_env(L)->sched;
     if (duration_ns == 0)
-        return spt_op_checkpoint(L, s);
+        return spt_checkpoint(L, s);
     struct sleep_op *sleep = (struct sleep_op *)spt_op_new(L, s, &sleep_type);
     sleep->duration_ns = duration_ns;
     return septet_op_await(L, &sleep->op);
@@ -113,7 +114,7 @@ static int l_sleep_until(lua_State *L)
     uint64_t until_ns = spt_check_instant(L, 1);
     struct spt_sched *s = spt_env(L)->sched;
     if (until_ns <= s->now_ns)
-        return spt_op_checkpoint(L, s);
+        return spt_checkpoint(L, s);
     struct sleep_op *sleep = (struct sleep_op *)spt_op_new(L, s, &until_type);
     sleep->until_ns = until_ns;
     return septet_op_await(L, &sleep->op);
@@ -123,7 +124,7 @@ static int l_sleep_until(lua_State *L)
 static int l_checkpoint(lua_State *L)
 {
     spt_check_most(L, 0);
-    return spt_op_checkpoint(L, spt_env(L)->sched);
+    return spt_checkpoint(L, spt_env(L)->sched);
 }
 
 /* pause(): a checkpoint where the running code can wait, and nothing elsewhere. Long computations
@@ -131,7 +132,7 @@ static int l_checkpoint(lua_State *L)
 static int l_pause(lua_State *L)
 {
     struct spt_sched *s = spt_env(L)->sched;
-    return spt_op_can_wait(L, s) ? spt_op_checkpoint(L, s) : 0;
+    return spt_op_can_wait(L, s) ? spt_checkpoint(L, s) : 0;
 }
 
 static const luaL_Reg functions[] = {{"sleep", l_sleep},
