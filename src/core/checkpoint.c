@@ -4,7 +4,7 @@
 
 #include <lauxlib.h>
 
-#include "core/op.h"
+#include "core/can_wait.h"
 #include "core/sched.h"
 #include "core/task.h"
 #include "core/turns.h"
@@ -33,7 +33,7 @@ static int over(lua_State *L, int status, lua_KContext ctx)
 int spt_checkpoint(lua_State *L, struct spt_sched *s)
 {
     struct spt_task *t = s->current;
-    if (!spt_op_can_wait(L, s) || !t->co || spt_op_check_cancelled(s))
+    if (!spt_can_wait(L, s) || !t->co || spt_can_wait_no_more(s))
         return septet_op_await(L, spt_op_new(L, s, &checkpoint_type));
     if (spt_turns_begin_next(t))
         return 0;

@@ -93,17 +93,15 @@ void spt_op_open(lua_State *L)
 
 /* --- whether a coroutine can be suspended --- */
 
-static inline bool can_wait(lua_State *L, const struct spt_task *t)
-{
-    const struct spt_frame *f = t->turn.frame;
-    if (!t->co)
-        return L == t->sched->main && spt_frames_count_is(L, t->sched->run.bare.level);
-    return L == (f ? f->co : t->co) && lua_isyieldable(L) && (!f || f->open);
-}
-
 bool spt_op_can_wait(lua_State *L, const struct spt_sched *s)
 {
-    return s->current && can_wait(L, s->current);
+    const struct spt_task *t = s->current;
+    const struct spt_frame *f = t ? t->turn.frame : NULL;
+    if (!t)
+        return false;
+    if (!t->co)
+        return L == s->main && spt_frames_count_is(L, s->run.bare.level);
+    return L == (f ? f->co : t->co) && lua_isyieldable(L) && (!f || f->open);
 }
 
 /* Raises Usage, since the running code cannot be suspended. */
@@ -133,9 +131,8 @@ static void refuse(lua_State *L, const struct spt_task *t)
 
 void spt_op_check(lua_State *L, struct spt_sched *s)
 {
-    struct spt_task *t = s ? s->current : NULL;
-    if (!t || !can_wait(L, t))
-        refuse(L, t);
+    if (!s || !spt_op_can_wait(L, s))
+        refuse(L, s ? s->current : NULL);
 }
 
 /* Refuses here and not in the await, because code that cannot wait must not get the slot in use.
@@ -268,20 +265,15 @@ static int suspend(lua_State *L, septet_op *op)
 
 /* --- awaiting --- */
 
-/* Cancels the scopes of which the deadline has passed. */
-static void expire(struct spt_sched *s, struct spt_scope *scope)
-{
-    uint64_t now_ns = spt_sched_clock(s);
-    if (scope->effective_deadline_ns <= now_ns)
-        spt_scope_expire(scope, now_ns);
-}
-
 bool spt_op_check_cancelled(struct spt_sched *s)
 {
-    struct spt_scope *scope = s->current->scope;
-    if (scope->effective_deadline_ns != SPT_NEVER && !scope->cancel_pending)
-        expire(s, scope);
-    return scope->cancel_pending || s->run.shutting_down;
+    const struct spt_task *t = s->current;
+    if (t->scope->effective_deadline_ns != SPT_NEVER && !t->scope->cancel_pending) {
+        uint64_t now_ns = spt_sched_clock(s);
+        if (t->scope->effective_deadline_ns <= now_ns)
+            spt_scope_expire(t->scope, now_ns);
+    }
+    return t->scope->cancel_pending || s->run.shutting_down;
 }
 
 /* Ends an operation for its `start` that returned a positive value, or a negative one although the

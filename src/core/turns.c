@@ -78,8 +78,8 @@ bool spt_turns_begin_next(struct spt_task *t)
     return true;
 }
 
-/* Returns the first task that is ready, if its turn may run above the coroutine L. NULL otherwise. C
- * code has 200 levels in each coroutine, so only a shallow L may be below another. */
+/* Returns the first task that is ready, if its turn may run above the coroutine L. NULL otherwise.
+ * C code has 200 levels in each coroutine, so only a shallow L may be below another. */
 static struct spt_task *next_above(lua_State *L, struct spt_sched *s)
 {
     lua_Debug ar;

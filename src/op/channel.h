@@ -13,8 +13,8 @@
 /* Checks the value at SPT_CHANNEL_VALUE, and makes it the top of the stack. */
 void spt_channel_check_value(lua_State *L);
 
-/* Waits until a receiver or the buffer has the value, which is also on top of the stack. `sender` is
- * NULL for channel:send(). */
+/* Waits until a receiver or the buffer has the value, which is also on top of the stack. `sender`
+ * is NULL for channel:send(). */
 int spt_channel_send(lua_State *L, struct spt_sched *s, struct spt_channel *ch,
                      const struct spt_channel_sender *sender);
 
