@@ -32,8 +32,14 @@ class Means:
 MEANS = (
     # docs/decisions/0033
     Means("PREFETCH", MEASURED, ["sleep_0", "receivers", "senders"], ["-DSEPTET_PREFETCH=OFF"]),
+    Means("COROUTINE_PREFETCH", MEASURED, ["sleep_0", "receivers", "senders"]),
+    # docs/decisions/0098
+    Means("SPARE_COROUTINE", COUNTED, ["spawn + await", "spawn + gather"]),
+    Means("TURNS_IN_PLACE", COUNTED, ["spawn + await", "sleep(0) alone"]),
+    Means("COROUTINE_POOL", COUNTED, ["a task that waits once"]),
+    Means("JSON_BUFFERS", COUNTED, ["JSON encoded", "JSON decoded"]),
     # docs/decisions/0015
-    Means("MIMALLOC", COUNTED, ["spawn + await", "GET by 64"], ["-DSEPTET_MIMALLOC=OFF"]),
+    Means("MIMALLOC", COUNTED, ["spawn + await", "JSON decoded"], ["-DSEPTET_MIMALLOC=OFF"]),
 )
 
 SIZE = "100000"  # tasks, of the lines of models.lua that are compared
@@ -49,8 +55,7 @@ def build_without(args, means):
     folder = os.path.join(os.path.normpath(args.build), "..", "ablate", means.name)
     configure = ["cmake", "-S", root, "-B", folder, "-G", "Ninja",
                  "-DCMAKE_BUILD_TYPE=RelWithDebInfo", *means.options]
-    make = ["cmake", "--build", folder, "--target", "septet_cli", "bench_steady", "bench_curl_anew",
-            "bench_hosts"]
+    make = ["cmake", "--build", folder, "--target", "septet_cli", "bench_steady"]
     print(f"building without {means.name} in {os.path.relpath(folder)}", file=sys.stderr)
     for command in (configure, make):
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -63,16 +68,22 @@ def build_without(args, means):
 # --- comparing ---
 
 
-def counted(args, means, without):
-    """Returns {row: its figure without the means by that with it}."""
-    rows = [row for row in ROWS if row.name in means.rows]
+def count(args, build, names):
+    """Returns {row: its figure in a build}."""
+    rows = [row for row in ROWS if row.name in names]
     args.no_peers = True
     with harness.servers_for({row.server for row in rows} - {None}) as servers:
-        figures = [
-            instructions.measure_all(rows, instructions.Place(build, servers), args)[0]
-            for build in (args.build, without)
-        ]
-    return {row.name: min(figures[1][row.name]) / min(figures[0][row.name]) for row in rows}
+        found, _ = instructions.measure_all(rows, instructions.Place(build, servers), args)
+    return {name: min(figures) for name, figures in found.items()}
+
+
+known = {}  # {row: its figure with all means}
+
+
+def counted(args, means, without):
+    """Returns {row: its figure without the means by that with it}."""
+    known.update(count(args, args.build, set(means.rows) - set(known)))
+    return {name: n / known[name] for name, n in count(args, without, means.rows).items()}
 
 
 def measured(args, means, without):
@@ -100,7 +111,7 @@ def verdict_of(ratio):
 
 
 def run(args):
-    lines = []
+    lines = ["| without | work | of it | times as much | |", "|---|---|---|--:|---|"]
     for means in MEANS:
         if means.name not in args.only:
             continue
@@ -111,9 +122,7 @@ def run(args):
         for work, ratio in found.items():
             remark = verdict_of(best) if ratio == best else ""
             lines.append(f"| {means.name} | {work} | {means.what} | {ratio:.3f} | {remark} |")
-    print("| without | work | of it | times as much | |")
-    print("|---|---|---|--:|---|")
-    print("\n".join(lines))
+    harness.show(args, "ablate", lines)
     return []
 
 
@@ -121,6 +130,7 @@ def parse_args():
     parser = harness.new_parser(__doc__, rounds=1)
     parser.add_argument("--measured-rounds", type=int, default=11, help="of what is measured")
     parser.add_argument("--jobs", type=int, default=2, help="number of runs at a time")
+    harness.add_paste(parser)
     harness.add_only(parser, "means", [means.name for means in MEANS])
     return parser.parse_args()
 

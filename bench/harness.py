@@ -351,6 +351,31 @@ def new_parser(doc, rounds):
     return parser
 
 
+def add_paste(parser):
+    parser.add_argument("--paste", metavar="PAGE",
+                        help="put the table into a page, docs/performance.md, in place of its own")
+
+
+def paste(path, name, lines):
+    """Puts lines between the comments of that name of a page."""
+    with open(path) as f:
+        page = f.read()
+    part = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- end -->)", re.DOTALL)
+    text = "\n".join(lines)
+    page, found = part.subn(lambda m: f"{m[1]}\n{text}\n\n{m[2]}", page)
+    if found != 1:
+        raise CannotRun(f"'{path}' has no comment '<!-- {name}: … -->'")
+    with open(path, "w") as f:
+        f.write(page)
+
+
+def show(args, name, lines):
+    """Prints a table and, with --paste, puts it into the page."""
+    print("\n".join(lines))
+    if args.paste:
+        paste(args.paste, name, lines)
+
+
 def add_only(parser, what, names):
     """Adds --only, a list of some of `names`; by default all of them."""
 

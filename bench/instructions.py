@@ -149,6 +149,18 @@ def print_table(rows, now, peers, before, title):
         print(f"\nthe most and the least of a figure's runs differ by at most {noise * 100:.3f} %")
 
 
+def lines_of_page(rows, now, peers, build):
+    """Returns what docs/performance.md holds."""
+    lines = [f"On {figures.key_of(build)}:", "", "| work | unit | now | peer | target |",
+             "|---|---|--:|--:|---|"]
+    for row in rows:
+        n, peer = min(now[row.name]), peers.get(row.name)
+        lines.append(
+            f"| {row.name} | {row.unit} | {text_of(n)} |"
+            f" {f'{row.peer_name} {text_of(peer)}' if peer else ''} | {target_of(row, n, peer)} |")
+    return lines
+
+
 def compare(rows, now, before, title):
     """Returns what has grown, and says what has shrunk."""
     wrong = []
@@ -194,6 +206,8 @@ def run(args):
         now, peers = measure_all(rows, Place(args.build, servers), args)
         before, title, remark = before_of(args, rows, servers)
     print_table(rows, now, peers, before, title)
+    if args.paste:
+        harness.paste(args.paste, "instructions", lines_of_page(rows, now, peers, args.build))
     if remark:
         print("\n" + remark)
     if args.update:
@@ -211,6 +225,7 @@ def parse_args():
     parser.add_argument("--no-peers", action="store_true", help="do not count what we compare with")
     parser.add_argument("--update", action="store_true", help="write the figures down")
     parser.add_argument("--jobs", type=int, default=2, help="number of runs at a time")
+    harness.add_paste(parser)
     harness.add_only(parser, "rows", [row.name for row in ROWS])
     return parser.parse_args()
 

@@ -24,29 +24,31 @@ PEERS = ("Go", "Node", "asyncio", "cqueues", "C loop", "curl", "lua5.4")
 LINE = re.compile(r"(\S+)\s+(\d+)\s+([\d.e+-]+)\s+([\d.e+-]+)\s+(\d+)\n")
 CPU, TIME, PEAK = range(3)  # s, s, bytes
 ALL = ("Go", "Node", "asyncio", "cqueues")
+STARTS = 15  # of an empty script in a round
 
 
 class Work:
-    """`n` of what each program does; {peer: n} where it is another number. `peers` do it."""
+    """`n` of what each program does; {peer: n} where it is another number. `peers` do it. `texts`
+    are {figure: text} of the rows that its runs give."""
 
-    def __init__(self, text, name, n, peers=ALL, what=CPU, server=None, fewer=()):
-        self.text, self.name, self.peers, self.what, self.server = text, name, peers, what, server
+    def __init__(self, texts, name, n, peers=ALL, server=None, fewer=()):
+        self.texts = {CPU: texts} if isinstance(texts, str) else texts
+        self.name, self.peers, self.server = name, peers, server
         self.n = {"Septet": n, **{peer: n for peer in peers}, **dict(fewer)}
 
 
 FEWER = {"asyncio": 50000, "cqueues": 50000}
 WORKS = (
-    Work("start-up, time", "start", 1, ("Go", "Node", "asyncio", "lua5.4"), TIME),
+    Work({TIME: "start-up, time", CPU: "start-up, CPU"}, "start", 1,
+         ("Go", "Node", "asyncio", "lua5.4")),
     Work("spawn and await", "spawn_await", 500000, fewer=FEWER),
     Work("spawn 1000 and gather, a task", "spawn_gather", 500000, fewer=FEWER),
     Work("give way, 2 tasks", "yield_2", 500000, fewer=FEWER),
     Work("give way, 50 tasks", "yield_50", 500000, fewer=FEWER),
     Work("an item through a channel of 1", "hand_off", 500000, fewer=FEWER),
-    Work("1 000 000 sleeps of 1 s, time", "sleeps", 1000000, ("Go", "Node"), TIME),
-    Work("1 000 000 sleeps of 1 s, CPU", "sleeps", 1000000, ("Go", "Node"), CPU),
-    Work("1 000 000 sleeps of 1 s, peak memory", "sleeps", 1000000, ("Go", "Node"), PEAK),
-    Work("100 000 sleeps of 1 s, CPU", "sleeps", 100000),
-    Work("100 000 sleeps of 1 s, peak memory", "sleeps", 100000, what=PEAK),
+    Work({TIME: "1 000 000 sleeps of 1 s, time", CPU: "the same, CPU",
+          PEAK: "the same, peak memory"}, "sleeps", 1000000, ("Go", "Node")),
+    Work({CPU: "100 000 sleeps of 1 s", PEAK: "the same, peak memory"}, "sleeps", 100000),
     Work("GET of 1 kB, kept alive, 64 at once", "get", 32000, (*ALL, "C loop"), server="plain",
          fewer={"cqueues": 6400, "asyncio": 12800}),
     Work("the same by HTTPS", "get_h1", 32000, (*ALL, "C loop"), server="h1",
@@ -123,17 +125,18 @@ class Bench:
                 output)
 
     def start_up(self, who):
-        """Returns the median time of an empty script."""
-        return statistics.median(self.run(self.runtimes[who][1])[TIME] for _ in range(9))
+        """Returns the medians of empty scripts."""
+        runs = [self.run(self.runtimes[who][1])[:3] for _ in range(STARTS)]
+        return tuple(statistics.median(column) for column in zip(*runs))
 
-    def whole(self, command):
-        result = self.run(command)
+    def whole(self, command, n):
+        cpu, seconds, peak, _ = self.run(command)
         if os.path.exists(self.saved):
             os.unlink(self.saved)
-        return result[CPU]
+        return cpu / n, seconds / n, peak / n
 
     def once(self, work, who, n):
-        """Returns what the work costs one of n."""
+        """Returns what the work costs one of n: (CPU, time, peak)."""
         if work.name == "start":
             return self.start_up(who)
         more = [str(n)]
@@ -143,19 +146,19 @@ class Bench:
                      "64", *ca_file]
         if who == "curl":
             to = self.saved if work.name == "save" else "/dev/null"
-            return self.whole(["curl", "-q", "-s", "-o", to, more[1]]) / n
+            return self.whole(["curl", "-q", "-s", "-o", to, more[1]], n)
         if who == "C loop":
             loop = harness.program(self.args.build, "bench", "curl_anew")
             h2 = ["h2"] if work.server == "h2" else []
-            return self.whole([loop, more[1], more[0], *more[2:], *h2]) / n
+            return self.whole([loop, more[1], more[0], *more[2:], *h2], n)
         command = [*self.runtimes[who][0], work.name, *more]
         if work.server:
-            return self.whole(command) / n
+            return self.whole(command, n)
         output = self.run(command)[3]
         match = LINE.fullmatch(output)
         if match is None or (match[1], int(match[2])) != (work.name, n):
             raise harness.CannotRun(f"{who} printed {output!r}")
-        return (float(match[3]), float(match[4]), int(match[5]))[work.what] / n
+        return float(match[3]) / n, float(match[4]) / n, int(match[5]) / n
 
 
 # --- the table ---
@@ -169,21 +172,26 @@ def scaled(work, who, scale):
 
 
 def compare(bench, work, args):
-    """Returns {peer: the median ratio}, and Septet's median figure."""
+    """Returns the lines of the table that the work gives."""
     names = ["Septet", *(peer for peer in work.peers if peer in args.only)]
     found = harness.in_rounds(
         names, args.rounds, lambda who: bench.once(work, who, scaled(work, who, args.scale)))
-    for who, all_n in found.items():
-        print(f"{work.text}: {who} {figure(work, statistics.median(all_n))}", file=sys.stderr)
-    ratios = {
-        who: statistics.median(x / y for x, y in zip(found["Septet"], found[who]))
-        for who in names[1:]
-    }
-    return ratios, statistics.median(found["Septet"])
+    lines = []
+    for what, text in work.texts.items():
+        of = {who: [result[what] for result in results] for who, results in found.items()}
+        for who, all_n in of.items():
+            print(f"{text}: {who} {figure(what, statistics.median(all_n))}", file=sys.stderr)
+        ratios = {
+            who: statistics.median(x / y for x, y in zip(of["Septet"], of[who]))
+            for who in names[1:]
+        }
+        cells = " | ".join(f"{ratios[p]:.2f}" if p in ratios else "" for p in PEERS)
+        lines.append(f"| {text} | {cells} |")
+    return lines
 
 
-def figure(work, n):
-    if work.what == PEAK:
+def figure(what, n):
+    if what == PEAK:
         return f"{n:.0f} B"
     for unit, factor in (("s", 1), ("ms", 1e3), ("us", 1e6)):
         if n * factor >= 1:
@@ -202,32 +210,30 @@ def versions(bench, args):
         if who == "Septet" or who in args.only:
             text = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
             found.append(text.strip() if who != "Node" else "Node " + text.strip())
-    return "; ".join(found)
+    return "; ".join(found) + "."
 
 
 def run(args):
     works = [work for work in WORKS if not args.works or work.name in args.works.split(",")]
     client_cpu, server_cpu = harness.two_cpus()
-    lines = []
     servers = {work.server for work in works} - {None}
     with harness.servers_for(servers, server_cpu) as found:
         bench = Bench(args, found, client_cpu)
-        print(versions(bench, args), file=sys.stderr)
+        lines = [versions(bench, args), "", "| Septet's, by that of | " + " | ".join(PEERS) + " |",
+                 "|---|" + "--:|" * len(PEERS)]
+        print(lines[0], file=sys.stderr)
         for work in works:
-            ratios, own = compare(bench, work, args)
-            cells = " | ".join(f"{ratios[p]:.2f}" if p in ratios else "" for p in PEERS)
-            lines.append(f"| {work.text} | {cells} |")
-    print("| Septet's, by that of | " + " | ".join(PEERS) + " |")
-    print("|---|" + "--:|" * len(PEERS))
-    print("\n".join(lines))
+            lines += compare(bench, work, args)
+    harness.show(args, "peers", lines)
     return []
 
 
 def parse_args():
-    parser = harness.new_parser(__doc__, rounds=7)
+    parser = harness.new_parser(__doc__, rounds=5)
     parser.add_argument("--scale", type=float, default=1, help="do this part of the work, to try")
     parser.add_argument("--works", help="names of the works to run, separated by commas")
     parser.add_argument("--folder", help="where a body is saved; the folder of temporary files")
+    harness.add_paste(parser)
     harness.add_only(parser, "peers", PEERS)
     return parser.parse_args()
 
