@@ -64,6 +64,9 @@ bool spt_coroutines_take(lua_State *L, struct spt_coroutines *pool)
 
 void spt_coroutines_recycle(lua_State *L, struct spt_coroutines *pool, lua_State *co)
 {
+#ifdef SEPTET_WITHOUT_COROUTINE_POOL
+    return;
+#endif
     if (pool->n == pool->room)
         return;
     lua_rawgeti(L, LUA_REGISTRYINDEX, pool->ref);

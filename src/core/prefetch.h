@@ -40,7 +40,9 @@ static inline void spt_prefetch_task(const struct spt_task *t)
 /* Prefetches what the same touches in the task's coroutine. */
 static inline void spt_prefetch_coroutine(const lua_State *co)
 {
+#ifndef SEPTET_WITHOUT_COROUTINE_PREFETCH
     spt_prefetch(co, SPT_PREFETCH_COROUTINE);
+#endif
 }
 
 #endif

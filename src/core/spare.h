@@ -27,6 +27,9 @@ void spt_spare_empty(lua_State *L, struct spt_spare *spare);
 static inline lua_State *spt_spare_lend(struct spt_spare *spare, const struct spt_task *user)
 {
     lua_State *co = spare->co;
+#ifdef SEPTET_WITHOUT_SPARE_COROUTINE
+    return NULL;
+#endif
     if (co) {
         spare->co = NULL;
         spare->user = user;

@@ -49,6 +49,9 @@ static bool only_turns_follow(const struct spt_sched *s)
  * place is of interest at which it ends. */
 static bool may_end(struct spt_sched *s)
 {
+#ifdef SEPTET_WITHOUT_TURNS_IN_PLACE
+    return false;
+#endif
     s->now_ns = spt_sched_clock(s);
     uint64_t ns = s->now_ns - s->run.turns.innermost->t_begin_ns;
     return !spt_inspect_is_long(s, ns) && only_turns_follow(s);

@@ -20,6 +20,9 @@ void *spt_spare_push(lua_State *L, const void *key, size_t size, const char *met
 
 void spt_spare_keep(lua_State *L, int index, const void *key)
 {
+#ifdef SEPTET_WITHOUT_JSON_BUFFERS
+    return;
+#endif
     lua_pushvalue(L, index);
     lua_rawsetp(L, LUA_REGISTRYINDEX, key);
 }
