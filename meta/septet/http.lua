@@ -192,6 +192,11 @@ function Stream:discard() end
 ---@return string|nil
 function Stream:read(n) end
 
+--- Waits for bytes and returns how many are buffered, or nil at the end. Raises HttpError.
+---@async
+---@return integer|nil bytes
+function Stream:hold() end
+
 --- Waits for a line and returns it without its end, or nil at the end. Raises HttpError.
 ---@async
 ---@param max integer bytes

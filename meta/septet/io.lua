@@ -116,6 +116,13 @@ function Writer:close() end
 ---@param name "sha256"|"sha512"|"sha1"|"md5"
 function Writer:keep_digest(name) end
 
+--- Takes all that a stream holds, appends up to n bytes of it, and returns how many it held.
+---@async
+---@param stream userdata of a streamed response
+---@param n integer|nil bytes
+---@return integer bytes
+function Writer:write_held(stream, n) end
+
 --- Returns the file's contents, for small files only.
 ---@async
 ---@return string

@@ -30,11 +30,10 @@ int spt_sink_gather(struct spt_sink *sink, const char *bytes, size_t len, int64_
     return rc == SEPTET_OK ? spt_buf_append(&sink->buf, bytes, len) : rc;
 }
 
-/* Drops consumed bytes to make room, once they are half of the buffer. */
-static void drop_consumed(struct spt_sink *sink)
+void spt_sink_drop_consumed(struct spt_sink *sink)
 {
     struct spt_buf *buf = &sink->buf;
-    if (sink->consumed < buf->len / 2)
+    if (sink->consumed == 0)
         return;
     buf->len -= sink->consumed;
     memmove(buf->data, buf->data + sink->consumed, buf->len);
@@ -43,8 +42,9 @@ static void drop_consumed(struct spt_sink *sink)
 
 int spt_sink_stream(struct spt_sink *sink, const char *bytes, size_t len)
 {
-    if (sink->consumed > 0)
-        drop_consumed(sink);
+    bool is_full = len > sink->buf.cap - sink->buf.len;
+    if (is_full && sink->consumed >= sink->buf.len / 2)
+        spt_sink_drop_consumed(sink);
     return spt_buf_append(&sink->buf, bytes, len);
 }
 

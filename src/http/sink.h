@@ -38,6 +38,9 @@ static inline bool spt_sink_is_full(const struct spt_sink *sink, size_t len, siz
  * Returns SEPTET_OK, SEPTET_ETOOBIG or SEPTET_ENOMEM. */
 int spt_sink_gather(struct spt_sink *sink, const char *bytes, size_t len, int64_t expected);
 
+/* Moves the bytes that were not consumed to the front of the buffer. */
+void spt_sink_drop_consumed(struct spt_sink *sink);
+
 /* Appends to a streamed body. Returns SEPTET_OK or SEPTET_ENOMEM. */
 int spt_sink_stream(struct spt_sink *sink, const char *bytes, size_t len);
 

@@ -143,6 +143,16 @@ bool spt_output_write(struct spt_output *out, const char *bytes, size_t n, spt_o
     return ask_unless_failed(out, spt_disk_file_write, fn, ud);
 }
 
+bool spt_output_write_buffer(struct spt_output *out, struct spt_buf *bytes, spt_output_fn *fn,
+                             void *ud)
+{
+    assert(!out->in_pool);
+    struct spt_buf *own = &out->file.buf, before = *own;
+    *own = (struct spt_buf){bytes->data, bytes->len, bytes->cap, own->max};
+    *bytes = (struct spt_buf){before.data, 0, before.cap, bytes->max};
+    return ask_unless_failed(out, spt_disk_file_write, fn, ud);
+}
+
 bool spt_output_keep_digest(struct spt_output *out, const EVP_MD *md, spt_output_fn *fn, void *ud)
 {
     assert(!out->in_pool);

@@ -50,6 +50,11 @@ void spt_output_free(struct spt_output *out);
 bool spt_output_write(struct spt_output *out, const char *bytes, size_t n, spt_output_fn *fn,
                       void *ud);
 
+/* Appends the bytes of a buffer without a copy: its memory goes to the output, and it gets that of
+ * the job before, empty. */
+bool spt_output_write_buffer(struct spt_output *out, struct spt_buf *bytes, spt_output_fn *fn,
+                             void *ud);
+
 /* Computes the digest of the file's contents, and keeps it up to date from then on. Ends with
  * UV_ECANCELED if the waiter leaves. */
 bool spt_output_keep_digest(struct spt_output *out, const EVP_MD *md, spt_output_fn *fn, void *ud);

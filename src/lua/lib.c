@@ -93,13 +93,11 @@ static const opener exchange[] = {
 };
 static const opener http[] = {spt_open_http, NULL};
 static const opener files[] = {
-    spt_open_wait_idle,    spt_open_wall_clock,
-    spt_open_io,           spt_open_io_open,
-    spt_open_stream_write, spt_open_file,
-    spt_open_file_open,    spt_open_hash,
-    spt_open_hash_file,    spt_open_text,
-    spt_open_csv,          spt_open_csv_line,
-    spt_open_fs,           NULL,
+    spt_open_wait_idle, spt_open_wall_clock,   spt_open_io,
+    spt_open_io_open,   spt_open_stream_write, spt_open_file,
+    spt_open_file_held, spt_open_file_open,    spt_open_hash,
+    spt_open_hash_file, spt_open_text,         spt_open_csv,
+    spt_open_csv_line,  spt_open_fs,           NULL,
 };
 static const opener others[] = {
     spt_open_trace,    spt_open_trace_file, spt_open_trace_mark, spt_open_trace_ps,

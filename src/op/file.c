@@ -119,9 +119,9 @@ static struct spt_file *check_open(lua_State *L)
     return file;
 }
 
-static struct spt_file_op *new_op(lua_State *L, const char *verb,
-                                  bool (*next_job)(struct spt_file_op *),
-                                  int (*push)(struct spt_file_op *, lua_State *))
+struct spt_file_op *spt_file_new_op(lua_State *L, const char *verb,
+                                    bool (*next_job)(struct spt_file_op *),
+                                    int (*push)(struct spt_file_op *, lua_State *))
 {
     struct spt_file *file = check_open(L);
     struct spt_file_op *file_op =
@@ -133,8 +133,7 @@ static struct spt_file_op *new_op(lua_State *L, const char *verb,
     return file_op;
 }
 
-/* Raises the operation's IoError, if it failed. */
-static void check_done(const struct spt_file_op *file_op, lua_State *L)
+void spt_file_check_done(const struct spt_file_op *file_op, lua_State *L)
 {
     if (file_op->op.status == SEPTET_ECLOSED) {
         spt_error_push(L, "IoError", "'%s' was closed", file_op->file->path);
@@ -146,7 +145,7 @@ static void check_done(const struct spt_file_op *file_op, lua_State *L)
 
 static int push_nothing(struct spt_file_op *file_op, lua_State *L)
 {
-    check_done(file_op, L);
+    spt_file_check_done(file_op, L);
     return 0;
 }
 
@@ -170,7 +169,7 @@ static bool step_write(struct spt_file_op *file_op)
 
 static int push_file(struct spt_file_op *file_op, lua_State *L)
 {
-    check_done(file_op, L);
+    spt_file_check_done(file_op, L);
     lua_pushvalue(L, SELF);
     return 1;
 }
@@ -183,7 +182,7 @@ static int l_write(lua_State *L)
     check_open(L);
     spt_join_arguments(L, ARGUMENT);
     const char *bytes = lua_tolstring(L, ARGUMENT, &len);
-    struct spt_file_op *file_op = new_op(L, "write", step_write, push_file);
+    struct spt_file_op *file_op = spt_file_new_op(L, "write", step_write, push_file);
     file_op->bytes = bytes;
     file_op->len = len;
     return septet_op_await(L, &file_op->op);
@@ -205,7 +204,7 @@ static bool step_truncate(struct spt_file_op *file_op)
 static int l_truncate(lua_State *L)
 {
     spt_check_most(L, 1);
-    return septet_op_await(L, &new_op(L, "truncate", step_truncate, push_nothing)->op);
+    return septet_op_await(L, &spt_file_new_op(L, "truncate", step_truncate, push_nothing)->op);
 }
 
 static bool step_sync(struct spt_file_op *file_op)
@@ -217,7 +216,7 @@ static bool step_sync(struct spt_file_op *file_op)
 static int l_sync(lua_State *L)
 {
     spt_check_most(L, 1);
-    return septet_op_await(L, &new_op(L, "sync", step_sync, push_nothing)->op);
+    return septet_op_await(L, &spt_file_new_op(L, "sync", step_sync, push_nothing)->op);
 }
 
 static bool step_commit(struct spt_file_op *file_op)
@@ -236,7 +235,7 @@ static int l_commit(lua_State *L)
     const char *target = to_target ? NULL : spt_file_check_path(L, ARGUMENT);
     if (target)
         spt_gate_check(L, spt_env(L), SEPTET_PERMIT_WRITE, "commit to", target);
-    struct spt_file_op *file_op = new_op(L, "commit", step_commit, push_nothing);
+    struct spt_file_op *file_op = spt_file_new_op(L, "commit", step_commit, push_nothing);
     file_op->bytes = target;
     return septet_op_await(L, &file_op->op);
 }
@@ -248,7 +247,7 @@ static bool step_read(struct spt_file_op *file_op)
 
 static int push_contents(struct spt_file_op *file_op, lua_State *L)
 {
-    check_done(file_op, L);
+    spt_file_check_done(file_op, L);
     const struct spt_buf *buf = &file_op->file->output->file.buf;
     lua_pushlstring(L, buf->data, buf->len);
     return 1;
@@ -258,7 +257,7 @@ static int push_contents(struct spt_file_op *file_op, lua_State *L)
 static int l_contents(lua_State *L)
 {
     check_readable(L, check_open(L));
-    return septet_op_await(L, &new_op(L, "read", step_read, push_contents)->op);
+    return septet_op_await(L, &spt_file_new_op(L, "read", step_read, push_contents)->op);
 }
 
 static bool step_remove(struct spt_file_op *file_op)
@@ -274,7 +273,7 @@ static bool step_remove(struct spt_file_op *file_op)
 static int l_remove(lua_State *L)
 {
     spt_check_most(L, 1);
-    return septet_op_await(L, &new_op(L, "remove", step_remove, push_nothing)->op);
+    return septet_op_await(L, &spt_file_new_op(L, "remove", step_remove, push_nothing)->op);
 }
 
 static bool step_close(struct spt_file_op *file_op)
@@ -300,7 +299,7 @@ static int l_close(lua_State *L)
     struct spt_file *file = spt_check_self(L, "writer");
     if (!file->output)
         return 0;
-    return septet_op_await(L, &new_op(L, "close", step_close, push_closed)->op);
+    return septet_op_await(L, &spt_file_new_op(L, "close", step_close, push_closed)->op);
 }
 
 static bool step_size(struct spt_file_op *file_op)
@@ -312,7 +311,7 @@ static bool step_size(struct spt_file_op *file_op)
 static int push_size(struct spt_file_op *file_op, lua_State *L)
 {
     if (file_op->op.status < 0)
-        check_done(file_op, L);
+        spt_file_check_done(file_op, L);
     lua_pushinteger(L, (lua_Integer)file_op->len);
     return 1;
 }
@@ -321,7 +320,7 @@ static int push_size(struct spt_file_op *file_op, lua_State *L)
 static int l_size(lua_State *L)
 {
     spt_check_most(L, 1);
-    return septet_op_await(L, &new_op(L, "measure", step_size, push_size)->op);
+    return septet_op_await(L, &spt_file_new_op(L, "measure", step_size, push_size)->op);
 }
 
 /* Closes the file at the end of a <close> variable, without a wait. A waiting operation raises
@@ -365,7 +364,7 @@ static int l_keep_digest(lua_State *L)
 {
     const EVP_MD *md = check_digest(L, ARGUMENT);
     check_readable(L, check_open(L));
-    struct spt_file_op *file_op = new_op(L, "read", step_keep_digest, push_nothing);
+    struct spt_file_op *file_op = spt_file_new_op(L, "read", step_keep_digest, push_nothing);
     file_op->file->kept_digest = md;
     return septet_op_await(L, &file_op->op);
 }
@@ -382,7 +381,7 @@ static int push_digest(struct spt_file_op *file_op, lua_State *L)
 {
     const struct spt_file *file = file_op->file;
     char hex[2 * sizeof file->md];
-    check_done(file_op, L);
+    spt_file_check_done(file_op, L);
     if (file->md_len == 0)
         return luaL_error(L, "not enough memory");
     spt_hex(hex, file->md, file->md_len);
@@ -394,7 +393,7 @@ static int push_digest(struct spt_file_op *file_op, lua_State *L)
 static int l_digest(lua_State *L)
 {
     spt_check_most(L, 1);
-    struct spt_file_op *file_op = new_op(L, "digest", step_digest, push_digest);
+    struct spt_file_op *file_op = spt_file_new_op(L, "digest", step_digest, push_digest);
     if (!file_op->file->kept_digest)
         return spt_error_usage(L, "no digest of '%s' is kept", file_op->file->path);
     return septet_op_await(L, &file_op->op);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A file that is written, and an operation on it. Private to file.c and file_open.c. */
+/* A file that is written, and an operation on it. Private to file.c, file_open.c and
+ * file_held.c. */
 #ifndef SPT_OP_FILE_H
 #define SPT_OP_FILE_H
 
@@ -17,6 +18,7 @@
 #define SPT_FILE_META "septet.io.writer"
 
 struct spt_env;
+struct spt_held;
 
 struct spt_file {
     struct spt_output *output;         /* owned; NULL before opening and once closed */
@@ -40,8 +42,9 @@ struct spt_file_op {
     int (*push)(struct spt_file_op *file_op, lua_State *L);
     const char *verb; /* what it does, for messages */
     union {
-        struct spt_env *env; /* of an opening */
-        const char *bytes;   /* bytes to write, or the path to commit to; kept alive by the stack */
+        struct spt_env *env;   /* of an opening */
+        struct spt_held *held; /* what has the bytes; kept alive by the stack */
+        const char *bytes; /* bytes to write, or the path to commit to; kept alive by the stack */
     };
     size_t len;
     const char *failed_step; /* verb of the step that failed */
@@ -58,6 +61,15 @@ void spt_file_close(struct spt_file *file);
 
 /* Starts the next job of an operation, `ud`, or completes it. Called when the output is idle. */
 void spt_file_next_job(void *ud);
+
+/* Returns a new operation on the file at index 1, named `verb` in messages. Raises if that is
+ * closed, or another task uses it. */
+struct spt_file_op *spt_file_new_op(lua_State *L, const char *verb,
+                                    bool (*next_job)(struct spt_file_op *),
+                                    int (*push)(struct spt_file_op *, lua_State *));
+
+/* Raises the IoError of an operation that failed. */
+void spt_file_check_done(const struct spt_file_op *file_op, lua_State *L);
 
 void spt_file_describe(const septet_op *op, char *text, size_t size);
 

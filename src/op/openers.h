@@ -29,6 +29,7 @@ void spt_open_io_open(lua_State *L, struct spt_env *env);
 void spt_open_io_rest(lua_State *L, struct spt_env *env);
 void spt_open_stream_write(lua_State *L, struct spt_env *env);
 void spt_open_file(lua_State *L, struct spt_env *env);
+void spt_open_file_held(lua_State *L, struct spt_env *env);
 void spt_open_file_open(lua_State *L, struct spt_env *env);
 void spt_open_net(lua_State *L, struct spt_env *env);
 void spt_open_hash_file(lua_State *L, struct spt_env *env);

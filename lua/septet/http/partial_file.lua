@@ -147,12 +147,18 @@ function PartialFile:start_over(headers)
   end
 end
 
---- Appends bytes of the body.
+--- Appends what a stream holds of the body, up to `stop` bytes in all. Returns true if that is not
+--- all of it.
 ---@async
----@param piece string
-function PartialFile:write(piece)
-  self.file:write(piece)
-  self.size = self.size + #piece
+---@param stream userdata
+---@param stop integer|nil bytes
+---@return boolean
+function PartialFile:write_held(stream, stop)
+  local room = stop and stop - self.size
+  local held = self.file:write_held(stream, room)
+  local is_excess = room ~= nil and held > room
+  self.size = self.size + (is_excess and room or held)
+  return is_excess
 end
 
 -- Returns true if the response is for the part's body. Some servers know Range, but not If-Range.

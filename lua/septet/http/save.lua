@@ -14,8 +14,7 @@ local url = require "septet.http.url"
 
 local save = {}
 
-local PIECE = 256 * 1024 -- bytes read, and written, at once
-local CLEAN_UP = 5       -- seconds for the disk after a failure
+local CLEAN_UP = 5 -- seconds for the disk after a failure
 local DIGITS = { md5 = 32, sha1 = 40, sha256 = 64, sha512 = 128 }
 local BREAKS = { reset = true, partial = true, timeout = true } -- codes after which it may resume
 
@@ -87,11 +86,9 @@ end
 -- Appends the body to the part, up to `stop` bytes in all. A 206 may bring less than requested. The
 -- missing rest then is an error, as if the connection had ended.
 local function receive(part, response, stop, whole)
-  for piece in response:chunks(PIECE) do
-    local is_excess = stop and part.size + #piece > stop
-    if is_excess then piece = piece:sub(1, stop - part.size) end
-    part:write(piece)
-    if is_excess then
+  local stream = response.stream
+  while stream:hold() do
+    if part:write_held(stream, stop) then
       error(failure.new(response, "partial", "excess", "receive", "more bytes than its range has",
         response), 0)
     end

@@ -179,6 +179,7 @@ static struct spt_http_stream *push_stream(lua_State *L, struct spt_env *env,
                                        .handle = args->handle,
                                        .method = args->method,
                                        .url = args->url};
+    spt_http_stream_read_init_held(&stream->held);
     spt_link_init(&stream->resource.link);
     spt_link_init(&stream->host_resource.link);
     luaL_setmetatable(L, SPT_HTTP_STREAM_META);

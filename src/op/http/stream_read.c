@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "base/list.h"
 #include "core/check.h"
 #include "core/error.h"
 #include "core/op.h"
@@ -48,6 +49,7 @@ bool spt_http_stream_read_is_enough(struct spt_http_stream *stream,
     size_t held = spt_request_available(&stream->call->request);
     switch (read->reading) {
     case SPT_HTTP_STREAM_BYTES:
+    case SPT_HTTP_STREAM_HELD:
         return held > 0;
     case SPT_HTTP_STREAM_LINE:
         return line_end(stream) < held || held > read->n + 1;
@@ -79,6 +81,30 @@ static void take(struct spt_http_stream *stream, size_t len)
     spt_attempt_resume(r);
 }
 
+/* --- bytes for a file --- */
+
+static struct spt_buf *held_buffer(struct spt_held *held)
+{
+    struct spt_http_stream *stream = SPT_OF(held, struct spt_http_stream, held);
+    if (!stream->call || !stream->call->request.response)
+        return NULL;
+    struct spt_sink *body = &stream->call->request.response->body;
+    spt_sink_drop_consumed(body);
+    return &body->buf;
+}
+
+static void held_emptied(struct spt_held *held)
+{
+    struct spt_http_stream *stream = SPT_OF(held, struct spt_http_stream, held);
+    stream->scanned = 0;
+    spt_attempt_resume(&stream->call->request);
+}
+
+void spt_http_stream_read_init_held(struct spt_held *held)
+{
+    *held = (struct spt_held){held_buffer, held_emptied};
+}
+
 /* --- reading --- */
 
 static int read_start(septet_op *op)
@@ -91,7 +117,7 @@ static int read_start(septet_op *op)
         return SEPTET_OK;
     }
     stream->waiter = read;
-    if (read->reading != SPT_HTTP_STREAM_BYTES)
+    if (read->reading == SPT_HTTP_STREAM_LINE || read->reading == SPT_HTTP_STREAM_REST)
         spt_http_stream_read_make_room(stream);
     return SEPTET_OK;
 }
@@ -141,16 +167,26 @@ static int push_end(lua_State *L, const struct spt_http_stream *stream)
     return 1;
 }
 
+/* Pushes how much is held, or nil at the end of the body. */
+static int push_held(lua_State *L, const struct spt_http_stream *stream)
+{
+    const struct spt_request *r = &stream->call->request;
+    size_t held = spt_request_available(r);
+    if (held == 0 && r->failure.code)
+        return spt_http_call_raise(L, stream->call, SEPTET_EHTTP);
+    if (held == 0)
+        lua_pushnil(L);
+    else
+        lua_pushinteger(L, (lua_Integer)held);
+    return 1;
+}
+
 static int push_bytes(lua_State *L, struct spt_http_stream *stream, size_t n)
 {
     const struct spt_request *r = &stream->call->request;
     size_t held = spt_request_available(r), len = n < held ? n : held;
-    if (held == 0 && r->failure.code)
-        return spt_http_call_raise(L, stream->call, SEPTET_EHTTP);
-    if (held == 0) {
-        lua_pushnil(L);
-        return 1;
-    }
+    if (held == 0)
+        return push_held(L, stream);
     lua_pushlstring(L, held_bytes(r), len);
     take(stream, len);
     return 1;
@@ -188,6 +224,8 @@ static int read_push(septet_op *op, lua_State *L)
     switch (read->reading) {
     case SPT_HTTP_STREAM_BYTES:
         return push_bytes(L, stream, read->n);
+    case SPT_HTTP_STREAM_HELD:
+        return push_held(L, stream);
     case SPT_HTTP_STREAM_LINE:
         return push_line(L, stream, read->n);
     case SPT_HTTP_STREAM_REST:
@@ -233,6 +271,13 @@ static int l_read(lua_State *L)
     return await_read(L, SPT_HTTP_STREAM_BYTES, n);
 }
 
+/* stream:hold(): waits for bytes and returns how many are buffered, or nil at the end of the body.
+ * They stay there until file:write_held() or a read takes them. */
+static int l_hold(lua_State *L)
+{
+    return await_read(L, SPT_HTTP_STREAM_HELD, 0);
+}
+
 /* stream:read_line(max): waits for a line and returns it without its end, or nil at the end of the
  * body. Returns nil and true if it is longer than max bytes. */
 static int l_read_line(lua_State *L)
@@ -256,8 +301,8 @@ static int l_take(lua_State *L)
     return 0;
 }
 
-static const luaL_Reg methods[] = {
-    {"read", l_read}, {"read_line", l_read_line}, {"peek", l_peek}, {"take", l_take}, {NULL, NULL}};
+static const luaL_Reg methods[] = {{"read", l_read}, {"hold", l_hold}, {"read_line", l_read_line},
+                                   {"peek", l_peek}, {"take", l_take}, {NULL, NULL}};
 
 void spt_open_http_stream_read(lua_State *L, struct spt_env *env)
 {

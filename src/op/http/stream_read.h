@@ -8,21 +8,24 @@
 #include <stddef.h>
 
 #include "core/scope.h"
+#include "op/held.h"
 #include "op/http/call.h"
 #include "septet/op.h"
 
-#define SPT_HTTP_STREAM_META "septet.http.stream"
+#define SPT_HTTP_STREAM_META SPT_HELD_META
 
 struct spt_env;
 struct spt_session_handle;
 
 enum spt_http_stream_reading {
     SPT_HTTP_STREAM_BYTES, /* at most `n` bytes, as soon as there are any */
+    SPT_HTTP_STREAM_HELD,  /* how many there are, as soon as there are any */
     SPT_HTTP_STREAM_LINE,  /* a line of at most `n` bytes */
     SPT_HTTP_STREAM_REST,  /* all bytes, at the end of the body */
 };
 
 struct spt_http_stream {
+    struct spt_held held;         /* the first member: held.h */
     struct spt_resource resource; /* in the scope that opened it, until its request has ended */
     /* in the env's while it has a call: the host closes the rest */
     struct spt_resource host_resource;
@@ -59,5 +62,8 @@ bool spt_http_stream_read_is_enough(struct spt_http_stream *stream,
 /* Raises the high-water mark while a read needs more than it allows. The mark grows with the bytes
  * received, not with the number requested. */
 void spt_http_stream_read_make_room(struct spt_http_stream *stream);
+
+/* Has a stream give what it holds to a file. */
+void spt_http_stream_read_init_held(struct spt_held *held);
 
 #endif
