@@ -13,14 +13,11 @@ local function new_session(options)
   return http.session(options)
 end
 
-it("fault.24 a dripping body is within the idle timeout, and the total timeout ends it", function()
+it("fault.24 a body that drips too slowly is ended by the idle timeout", function()
   local session <close> = new_session { timeout = { idle = 0.2 } }
-  equal(session:get(URL .. "/drip?bytes=6&interval=0.05").body, "012345")
   with_ticker(raises_error,
     { kind = "HttpError", code = "timeout", reason = "idle", phase = "receive" }, session.get,
-    session, URL .. "/drip?bytes=3&interval=0.5")
-  raises_error({ code = "timeout", reason = "total", phase = "receive" }, session.get, session,
-    URL .. "/drip?bytes=100&interval=0.05", { timeout = 0.2 })
+    session, URL .. "/stall?after=1&length=3")
 end)
 
 it("fault.25 a body without end stops at the limit", function()

@@ -217,8 +217,10 @@ static void test_http_12_time_limit_in_the_tls_handshake(void **state)
     char url[64];
     int fd = mute_listener(url, sizeof url, "https");
     struct fetch *f = fetch_prepare(url);
-    f->timeouts.connect_ns = MS(50);
+    f->timeouts.connect_ns = MS(60000);
     fetch_start(f);
+    fetch_reach(f, SPT_PHASE_TLS);
+    move_clock(MS(60000));
     fetch_finish(f);
     assert_failed(f, "timeout", "connect", "tls");
     assert_true(f->request.response->times.tls_ns > 0);

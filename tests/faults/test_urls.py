@@ -132,7 +132,14 @@ class Server:
         self.redirects, self.seen = {}, []
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def close(self):
+        # A thread that waits on would take the connections of the next socket with this number.
+        self.socket.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.socket.close()
 
     def serve(self):
         while True:
@@ -165,7 +172,7 @@ class Urls(harness.Case):
     def setUp(self):
         super().setUp()
         self.server, self.cases = Server(), []
-        self.addCleanup(self.server.socket.close)
+        self.addCleanup(self.server.close)
         self.names = ["%s.test:%d" % (name, self.server.port) for name in "abg"]
 
     def text(self, text):

@@ -37,7 +37,7 @@ local session <close> = http.session {
   limit_per_host = 4,
   resolve = { ["given.test:" .. port] = "127.0.0.1" },
   headers = { ["X-Torture"] = "1" },
-  timeout = { connect = 1, first_byte = 1, idle = 1, total = 2 },
+  timeout = { connect = 30, first_byte = 30, idle = 30, total = 60 },
 }
 
 expect("small", 16, session.get, session, origin .. "/bytes/16")

@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define LONG MS(60000) /* no machine stands still for so long */
+
 typedef int resolve_fn(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 
 /* Stands in for the C library's, so that no name leaves this machine: none exists but
@@ -113,7 +115,7 @@ static struct fetch *fetch_from_two_addresses(void)
     char url[64];
     snprintf(url, sizeof url, "http://two.invalid:%u/bytes/3", origin_port());
     struct fetch *f = fetch_prepare(url);
-    f->timeouts.connect_ns = MS(1000);
+    f->timeouts.connect_ns = MS(4000); /* half of it is waited for below */
     fetch_start(f);
     fetch_finish(f);
     assert_null(f->request.failure.code);
@@ -178,9 +180,29 @@ static void test_first_byte_limit(void **state)
     fetch_ok("/bytes/1", 200);
 }
 
+struct arrival {
+    struct fetch *fetch;
+    size_t bytes;
+};
+
+static bool has_arrived(void *ud)
+{
+    const struct arrival *a = ud;
+    const struct spt_response *response = a->fetch->request.response;
+    return a->fetch->calls > 0 || (response && response->body.buf.len >= a->bytes);
+}
+
+/* Turns the loop until so many bytes of the body have arrived, or it has ended. */
+static void receive(struct fetch *f, size_t bytes)
+{
+    turn_until(has_arrived, &(struct arrival){f, bytes});
+}
+
 static void test_idle_limit(void **state)
 {
-    struct fetch *f = start_limited("/stall?after=10&length=100", MS(5000), MS(40), 0);
+    struct fetch *f = start_limited("/stall?after=10&length=100", LONG, LONG, 0);
+    receive(f, 10);
+    move_clock(LONG);
     fetch_finish(f);
     assert_failed(f, "timeout", "idle", "receive");
     assert_int_equal(f->request.response->status, 200);
@@ -190,19 +212,27 @@ static void test_idle_limit(void **state)
 /* Bytes that arrive push the limit off, though they move no timer. */
 static void test_idle_limit_counts_from_the_last_byte(void **state)
 {
-    struct fetch *f = start_limited("/drip?bytes=6&interval=0.1", 0, MS(250), 0);
-    fetch_finish(f);
-    assert_null(f->request.failure.code);
-    assert_int_equal(f->request.response->body.buf.len, 6);
-    assert_true(f->request.response->times.total_ns >= (int64_t)MS(500));
+    struct fetch *f = start_limited("/drip?bytes=3000&interval=0.005", 0, LONG, 0);
+    receive(f, 1);
+    for (int i = 0; i < 5; i++) {
+        move_clock(LONG / 2);
+        receive(f, f->request.response->body.buf.len + 1);
+        assert_int_equal(f->calls, 0);
+    }
+    spt_attempt_cancel(&f->request);
+    assert_true(f->request.response->times.total_ns >= (int64_t)(2 * LONG));
 }
 
 static void test_deadline_names_the_phase(void **state)
 {
-    struct fetch *f = start_limited("/stall", 0, 0, MS(40));
+    struct fetch *f = start_limited("/stall", 0, 0, LONG);
+    fetch_reach(f, SPT_PHASE_WAITING);
+    move_clock(LONG);
     fetch_finish(f);
     assert_failed(f, "timeout", "total", "wait");
-    f = start_limited("/drip?bytes=1000&interval=0.01", 0, 0, MS(60));
+    f = start_limited("/stall?after=10&length=100", 0, 0, LONG);
+    receive(f, 10);
+    move_clock(LONG);
     fetch_finish(f);
     assert_failed(f, "timeout", "total", "receive");
 }
@@ -248,12 +278,17 @@ static void test_sent_upload_waits_for_its_first_byte(void **state)
     f->request.method = "POST";
     f->request.body = "abc";
     f->request.body_len = 3;
-    f->timeouts.first_byte_ns = MS(50);
-    f->timeouts.idle_ns = MS(20);
+    f->timeouts.first_byte_ns = 2 * LONG;
+    f->timeouts.idle_ns = LONG;
     fetch_start(f);
+    fetch_reach(f, SPT_PHASE_WAITING);
+    move_clock(LONG + LONG / 2);
+    spt_loop_run_once(http.loop, false);
+    assert_int_equal(f->calls, 0);
+    move_clock(LONG / 2);
     fetch_finish(f);
     assert_failed(f, "timeout", "first_byte", "wait");
-    assert_true(f->request.response->times.wait_ns >= (int64_t)MS(50));
+    assert_true(f->request.response->times.wait_ns >= (int64_t)(2 * LONG));
 }
 
 /* Nothing else is going on when the last transfer times out. */

@@ -307,20 +307,6 @@ describe("a rate", function()
     equal(collectgarbage "count" - before < 4000, true) -- kilobytes; 20 000 windows have 15 MB
   end)
 
-  it("a request that gives up does not use the rate up", function()
-    local session <close> = http.session { rate = "1/s" }
-    session:get(URL .. "/bytes/1")
-    raises_error({ code = "timeout", reason = "total", phase = "queue" },
-      session.get, session, URL .. "/bytes/1",
-      { timeout = 0.01 })
-    task.move_on_after(0.01, function()
-      task.group(function(g)
-        for _ = 1, 50 do g:spawn(session.get, session, URL .. "/bytes/1") end
-      end)
-    end)
-    equal(session:get(URL .. "/bytes/1", { timeout = 10 }).status, 200)
-  end)
-
   it("a rate that is not valid is refused", function()
     for _, bad in ipairs { "10", "0/s", "1/0s", "x/s", { per = "host" }, { "1/s", per = "url" },
       5 } do

@@ -121,6 +121,14 @@ void turn_until(bool (*test)(void *), void *ud)
         fail_msg("it hangs");
 }
 
+void move_clock(uint64_t ns)
+{
+    uint64_t now_ns = spt_loop_now(http.loop);
+    spt_loop_make_virtual(http.loop);
+    spt_loop_clock_advance(http.loop, now_ns + ns);
+    spt_loop_clock_run(http.loop, true);
+}
+
 static bool is_done(void *f)
 {
     return ((struct fetch *)f)->calls > 0;

@@ -79,6 +79,10 @@ void fetch_reach(struct fetch *f, enum spt_phase phase);
 /* Fetches `path` whole, and checks that it did. */
 struct fetch *fetch_ok(const char *path, int status);
 
+/* Moves the loop's clock on, which then goes on from there. Limits may be so long that no machine
+ * reaches them by itself. */
+void move_clock(uint64_t ns);
+
 /* Turns the loop until `test` returns true. */
 void turn_until(bool (*test)(void *), void *ud);
 
