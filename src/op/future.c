@@ -14,6 +14,7 @@
 #include "core/sched.h"
 #include "core/task.h"
 #include "core/traceback.h"
+#include "op/at_once.h"
 #include "op/env.h"
 #include "op/openers.h"
 
@@ -74,14 +75,19 @@ static int push_values(lua_State *L, int n)
     return n;
 }
 
-static int wait_push(septet_op *op, lua_State *L)
+/* Returns the values of the future at index 1, which is done, or raises its error. */
+static int push_result(lua_State *L, const struct future *f)
 {
-    const struct future *f = ((struct wait_op *)op)->future;
     if (f->state == SET)
         return push_values(L, f->n);
     lua_getiuservalue(L, 1, UV_TRACEBACK);
     lua_getiuservalue(L, 1, UV_VALUE);
     return spt_traceback_raise(L, "awaited at");
+}
+
+static int wait_push(septet_op *op, lua_State *L)
+{
+    return push_result(L, ((struct wait_op *)op)->future);
 }
 
 static void write_place(const struct future *f, char *text, size_t size)
@@ -198,6 +204,10 @@ static int l_await(lua_State *L)
 {
     spt_check_most(L, 1);
     struct future *f = check(L);
+    if (f->state != PENDING && spt_at_once(L, spt_env(L)->sched)) {
+        f->observed = true;
+        return push_result(L, f);
+    }
     struct wait_op *wait = (struct wait_op *)spt_op_new(L, spt_env(L)->sched, &wait_type);
     spt_link_init(&wait->link);
     wait->future = f;

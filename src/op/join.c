@@ -14,6 +14,7 @@
 #include "core/sched.h"
 #include "core/task.h"
 #include "core/traceback.h"
+#include "op/at_once.h"
 #include "op/env.h"
 #include "op/openers.h"
 
@@ -127,6 +128,8 @@ static int l_await(lua_State *L)
     struct spt_sched *s = spt_env(L)->sched;
     if (t == s->current)
         return spt_error_usage(L, "a task cannot await itself");
+    if (spt_task_ended(t) && spt_at_once(L, s))
+        return push_result(L, t);
     struct join_op *join = (struct join_op *)spt_op_new(L, s, &join_type);
     join->target = t;
     join->op.ref = t->id;

@@ -14,6 +14,7 @@
 #include "core/sched.h"
 #include "core/scope.h"
 #include "core/task.h"
+#include "op/at_once.h"
 #include "op/env.h"
 #include "op/openers.h"
 #include "op/with.h"
@@ -134,6 +135,17 @@ static struct lock *check_acquire(lua_State *L)
     return lock;
 }
 
+/* Returns true if the running task has the lock, without a wait. */
+static bool take_at_once(lua_State *L, struct lock *lock)
+{
+    struct spt_sched *s = spt_env(L)->sched;
+    if (lock->owner || !spt_at_once(L, s))
+        return false;
+    spt_anchor_keep(L, 1);
+    own(lock, s->current);
+    return true;
+}
+
 static int await_lock(lua_State *L, struct lock *lock, const septet_op_type *type)
 {
     struct spt_sched *s = spt_env(L)->sched;
@@ -151,7 +163,8 @@ static int await_lock(lua_State *L, struct lock *lock, const septet_op_type *typ
 static int l_acquire(lua_State *L)
 {
     spt_check_most(L, 1);
-    return await_lock(L, check_acquire(L), &acquire_type);
+    struct lock *lock = check_acquire(L);
+    return take_at_once(L, lock) ? 0 : await_lock(L, lock, &acquire_type);
 }
 
 /* lock:try_acquire(): returns true with the lock, or false if another task holds it. Never
@@ -218,7 +231,7 @@ static int l_with(lua_State *L)
     check(L);
     spt_with_begin(L);
     struct lock *lock = check_acquire(L);
-    return await_lock(L, lock, &with_type);
+    return take_at_once(L, lock) ? spt_with_call(L, with_ended) : await_lock(L, lock, &with_type);
 }
 
 static int l_locked(lua_State *L)

@@ -163,6 +163,10 @@ static int l_with(lua_State *L)
 {
     struct semaphore *semaphore = check(L);
     spt_with_begin(L);
+    if (semaphore->free > 0 && spt_at_once(L, spt_env(L)->sched)) {
+        take(semaphore);
+        return spt_with_call(L, with_ended);
+    }
     return await_permit(L, semaphore, &with_type);
 }
 
