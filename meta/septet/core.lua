@@ -614,6 +614,12 @@ function core.frames(dead) end
 ---@return any ...
 function core.run_block(is_group, shield, seconds, leave, fn, ...) end
 
+--- Returns true if the values are a number of seconds, or nil, and a function.
+---@param seconds any
+---@param fn any
+---@return boolean
+function core.takes(seconds, fn) end
+
 --- Makes fn(scope, error) what ends a block in a variable.
 ---@param fn function
 function core.set_close_block(fn) end

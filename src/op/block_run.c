@@ -145,6 +145,15 @@ static int l_run(lua_State *L)
     return body_ended(L, lua_pcallk(L, nargs, LUA_MULTRET, HANDLER, ctx, body_ended), ctx);
 }
 
+/* takes(seconds, fn): returns true if they are a number of seconds, or nil, and a function. */
+static int l_takes(lua_State *L)
+{
+    lua_settop(L, 2);
+    bool timed = lua_type(L, 1) == LUA_TNUMBER ? lua_tonumber(L, 1) >= 0 : lua_isnil(L, 1);
+    lua_pushboolean(L, timed && lua_isfunction(L, 2));
+    return 1;
+}
+
 /* Closes a block in a variable, as its __close, by the function in the upvalue, which ends the
  * scope and raises. If that fails before, ends the scope here, unless other code opened it. */
 static int l_close_variable(lua_State *L)
@@ -223,6 +232,7 @@ static int l_set_unwind(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {{"run_block", l_run},
+                                     {"takes", l_takes},
                                      {"set_close_block", l_set_close},
                                      {"set_unwind", l_set_unwind},
                                      {NULL, NULL}};

@@ -13,6 +13,13 @@ local args = require "septet.internal.args"
 -- Local for speed: measured by bench/models.lua.
 local is, try, raise = core.is, core.try, core.raise
 local join, close, run_block = core.scope_join, core.scope_close, core.run_block
+local takes = core.takes
+
+-- Raises Usage unless `seconds` and `fn` can be the first arguments of the block `what`.
+local function check(seconds, fn, what)
+  args.seconds(seconds, 1, what)
+  args.callable(fn, 2, what)
+end
 
 -- Ends the blocks that a scope's body left open. Returns the body's results, or false and what its
 -- error became.
@@ -95,8 +102,7 @@ end
 ---@param ... any
 ---@return any ... what fn returned
 function blocks.timeout(seconds, fn, ...)
-  args.seconds(seconds, 1, "timeout")
-  args.callable(fn, 2, "timeout")
+  if not takes(seconds, fn) then check(seconds, fn, "timeout") end
   return run_block(false, false, seconds, leave_timeout, false, fn, ...)
 end
 
@@ -108,8 +114,7 @@ end
 ---@return boolean in_time
 ---@return any ... what fn returned
 function blocks.move_on_after(seconds, fn, ...)
-  args.seconds(seconds, 1, "move_on_after")
-  args.callable(fn, 2, "move_on_after")
+  if not takes(seconds, fn) then check(seconds, fn, "move_on_after") end
   return run_block(false, false, seconds, leave_move_on, true, fn, ...)
 end
 
@@ -132,8 +137,7 @@ end
 ---@return boolean in_time
 ---@return any ... what fn returned
 function blocks.cleanup(seconds, fn, ...)
-  args.seconds(seconds, 1, "cleanup")
-  args.callable(fn, 2, "cleanup")
+  if not takes(seconds, fn) then check(seconds, fn, "cleanup") end
   return run_block(false, true, seconds, leave_move_on, true, fn, ...)
 end
 
