@@ -160,6 +160,12 @@ bool spt_hook_is_ours(const struct spt_sched *s, lua_State *co)
            hook == s->interrupt.hook;
 }
 
+lua_State *spt_hook_running(const struct spt_sched *s)
+{
+    lua_State *co = spt_task_innermost(s->current);
+    return co ? co : s->main;
+}
+
 void spt_hook_urge(lua_State *L, struct spt_sched *s)
 {
     if (!spt_hook_is_ours(s, L)) {

@@ -45,6 +45,9 @@ void spt_hook_end(struct spt_sched *s, const struct spt_task *t, lua_Hook hook);
 /* Sets a hook, called at each event, in all the coroutines that run in a turn of `t`. */
 void spt_hook_each(const struct spt_task *t, lua_Hook hook, int mask);
 
+/* Returns the innermost coroutine of the running task, which is the main one for a bare task. */
+lua_State *spt_hook_running(const struct spt_sched *s);
+
 /* Sets the hook on L that does what is urgent, at its next instruction. spt_hook_restore() ends
  * that. Safe in a signal handler. */
 void spt_hook_urge(lua_State *L, struct spt_sched *s);

@@ -229,7 +229,7 @@ static void hook_running(septet_host *h, unsigned char urgent)
 {
     struct spt_sched *s = spt_host_sched(h);
     spt_sched_set_urgent(s, urgent);
-    lua_State *L = s->current ? spt_task_innermost(s->current) : s->run.draining ? h->L : NULL;
+    lua_State *L = s->current ? spt_hook_running(s) : s->run.draining ? h->L : NULL;
     if (L)
         spt_hook_urge(L, s);
 }

@@ -39,7 +39,10 @@ static void hook(lua_State *L, lua_Debug *ar)
         return;
     }
     spt_hook_restore(L, s);
-    bool raises = h->callbacks.nested && (t || h->callbacks.running > 0 || runs_lua(L));
+    /* a bare task that waits already does not fail any more */
+    bool fails =
+        t ? t->co || t->state == SPT_TASK_RUNNING : h->callbacks.running > 0 || runs_lua(L);
+    bool raises = h->callbacks.nested && fails;
     h->callbacks.nested = false;
     if (h->interrupt)
         spt_guard_urgent_hook(L, ar);
@@ -55,5 +58,5 @@ void spt_nested_refuse(void *ud)
     if (!h->L)
         return;
     h->callbacks.nested = true;
-    lua_sethook(s->current ? spt_task_innermost(s->current) : h->L, hook, SPT_HOOK_EVERYTHING, 1);
+    lua_sethook(s->current ? spt_hook_running(s) : h->L, hook, SPT_HOOK_EVERYTHING, 1);
 }

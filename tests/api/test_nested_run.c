@@ -188,6 +188,39 @@ static void test_e_9_uv_run_in_on_warning(void **state)
     end(&n, NULL);
 }
 
+/* Runs the loop when it is asked first, which is about the host of the URL. */
+static int run_and_permit(void *ud, int what, const char *subject)
+{
+    struct nested *n = ud;
+    if (n->runs++ == 0)
+        uv_run(septet_loop(n->host), UV_RUN_NOWAIT);
+    return 1;
+}
+
+static void test_e_9_uv_run_in_the_call_of_a_task_without_a_coroutine(void **state)
+{
+    struct nested n = {0};
+    septet_config config = config_for(&n.reports);
+    config.ud = &n;
+    config.on_error = NULL;
+    config.on_warning = NULL;
+    config.permit = run_and_permit;
+    open_on(&n, NULL, &config);
+    int status = run_script(n.host, "local http = require 'septet.http'\n"
+                                    "local session <close> = http.session {}\n"
+                                    "local task = require 'septet.task'\n"
+                                    "local url = origin .. '/bytes/10'\n"
+                                    "local t = task.spawn(session.get, session, url)\n"
+                                    "local ok, e = pcall(t.await, t)\n"
+                                    "n = ok and 1 or tostring(e):find('the loop of the host') "
+                                    "and 2 or error(e)\n"
+                                    "assert(session:get(url).status == 200)");
+    assert_int_equal(status, SEPTET_OK);
+    assert_true(n.runs > 1);
+    assert_true(global(septet_lua(n.host), "n") > 0);
+    end(&n, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +235,7 @@ int main(void)
         cmocka_unit_test(test_e_9_uv_run_while_the_host_ends),
         cmocka_unit_test(test_e_9_uv_run_in_on_error),
         cmocka_unit_test(test_e_9_uv_run_in_on_warning),
+        cmocka_unit_test(test_e_9_uv_run_in_the_call_of_a_task_without_a_coroutine),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
