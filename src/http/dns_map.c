@@ -51,13 +51,18 @@ static struct spt_dns_slot *slot_of(struct spt_dns_map *map, const char *name)
 
 /* --- lookups --- */
 
-static bool is_given(const struct curl_slist *given, const char *name)
+const struct curl_slist *spt_dns_map_find_given(const struct curl_slist *given, const char *name)
 {
-    size_t len = strlen(name);
+    size_t len = given ? strlen(name) : 0;
     for (const struct curl_slist *l = given; l; l = l->next)
         if (strncasecmp(l->data, name, len) == 0 && l->data[len] == ':')
-            return true;
-    return false;
+            return l;
+    return NULL;
+}
+
+static bool is_given(const struct curl_slist *given, const char *name)
+{
+    return spt_dns_map_find_given(given, name) != NULL;
 }
 
 /* Returns true if a host is an IP address, which needs no lookup. An IPv6 one is in brackets. */
@@ -124,8 +129,7 @@ static bool write_nodes(struct spt_resolve_entry *entry, const char *old, const 
 }
 
 CURLcode spt_dns_map_apply(struct spt_dns_map *map, struct spt_resolve_entry *entry,
-                           const struct spt_lookup *lookup, const char *name,
-                           struct curl_slist *given, CURL *curl)
+                           const struct spt_lookup *lookup, const char *name, CURL *curl)
 {
     const struct spt_answer *answer = lookup->answer;
     /* given entries do not expire; an earlier request may have set this for another session */
@@ -140,7 +144,6 @@ CURLcode spt_dns_map_apply(struct spt_dns_map *map, struct spt_resolve_entry *en
     entry->name = strdup(name);
     if (!entry->name || !write_nodes(entry, same ? NULL : slot->name, answer->addresses))
         return CURLE_OUT_OF_MEMORY;
-    entry->nodes[1].next = given;
     return curl_easy_setopt(curl, CURLOPT_RESOLVE, &entry->nodes[same || !slot->name]);
 }
 

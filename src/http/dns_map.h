@@ -58,11 +58,13 @@ bool spt_dns_map_is_libcurls(const char *name, const struct spt_connection_optio
  * Otherwise returns false, and the lookup's on_done is called when it completes. */
 bool spt_dns_map_look_up(struct spt_dns_map *map, struct spt_lookup *lookup, const char *name);
 
-/* Sets the addresses of a completed lookup on a handle, and the `given` entries with them, unless
- * libcurl has the addresses. `name` may be NULL if the lookup has no answer. */
+/* Returns the given entry of "host:port", or NULL. */
+const struct curl_slist *spt_dns_map_find_given(const struct curl_slist *given, const char *name);
+
+/* Sets the addresses of a completed lookup on a handle, unless libcurl has them. `name` may be NULL
+ * if the lookup has no answer. */
 CURLcode spt_dns_map_apply(struct spt_dns_map *map, struct spt_resolve_entry *entry,
-                           const struct spt_lookup *lookup, const char *name,
-                           struct curl_slist *given, CURL *curl);
+                           const struct spt_lookup *lookup, const char *name, CURL *curl);
 
 /* Records that libcurl has taken the addresses: it has a connection, or begins to open one. */
 void spt_dns_map_commit(struct spt_dns_map *map, struct spt_resolve_entry *entry);

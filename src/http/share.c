@@ -46,8 +46,6 @@ void spt_share_release(struct spt_share *s)
 
 void spt_share_apply(const struct spt_share *s, CURL *curl, bool no_cookies)
 {
-    if (s->resolve)
-        curl_easy_setopt(curl, CURLOPT_RESOLVE, s->resolve);
     curl_easy_setopt(curl, CURLOPT_SHARE,
                      no_cookies && s->without_cookies ? s->without_cookies : s->curl);
 }

@@ -179,11 +179,12 @@ struct spt_interim {
 /* What is set on a handle. */
 struct spt_settings {
     struct spt_resolve_entry resolve_entry;
-    uint64_t options; /* number of the connection's options that it has; 0 if none */
-    long connect_ms;  /* the time for connecting; 0: libcurl's default */
-    bool large;       /* the buffer to receive in is a large one */
-    bool unchanged;   /* the attempt has set only what each plain one sets */
-    bool completed;   /* ... and libcurl has reported that its transfer ended well */
+    struct curl_slist given; /* a copy of the session's entry for the host */
+    uint64_t options;        /* number of the connection's options that it has; 0 if none */
+    long connect_ms;         /* the time for connecting; 0: libcurl's default */
+    bool large;              /* the buffer to receive in is a large one */
+    bool unchanged;          /* the attempt has set only what each plain one sets */
+    bool completed;          /* ... and libcurl has reported that its transfer ended well */
 };
 
 /* A libcurl easy handle, with the state of the attempt that it runs. */
