@@ -159,6 +159,18 @@ describe("a save", function()
   end)
 end)
 
+describe("a server", function()
+  it("closes a connection that is idle after a request", function()
+    local server <close> = testing.serve(function() return "x" end, { timeout = 10 })
+    local conn <close> = net.connect { host = "127.0.0.1", port = server.port }
+    conn:write "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+    equal(conn:read_line(), "HTTP/1.1 200 OK\r")
+    local rest = task.spawn(conn.read_all, conn)
+    testing.advance(10)
+    equal(rest:await():sub(-5), "\r\n\r\nx")
+  end)
+end)
+
 describe("a rate", function()
   it("is not used up by a request that gives up", function()
     local server <close> = testing.serve(function() return 204 end)
