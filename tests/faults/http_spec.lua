@@ -155,27 +155,28 @@ describe("a time limit", function()
     works(session)
   end
 
+  -- The phases in which they end are tested where the clock is moved: virtual/http_limits_spec.lua.
+
   it("a timeout ends a request that is never answered", function()
     local session <close> = http.session()
-    times_out({ reason = "total", phase = "wait" }, session, URL .. "/stall", { timeout = 0.05 })
+    times_out({ reason = "total" }, session, URL .. "/stall", { timeout = 0.05 })
   end)
 
   it("a timeout ends a request in the middle of the body", function()
     local session <close> = http.session()
-    times_out({ reason = "total", phase = "receive" }, session, URL .. "/stall?after=10&length=100",
+    times_out({ reason = "total" }, session, URL .. "/stall?after=10&length=100",
       { timeout = 0.05 })
   end)
 
   it("a timeout ends a request while the body drips", function()
     local session <close> = http.session()
-    times_out({ reason = "total", phase = "receive" }, session,
-      URL .. "/drip?bytes=1000&interval=0.01", { timeout = 0.05 })
+    times_out({ reason = "total" }, session, URL .. "/drip?bytes=1000&interval=0.01",
+      { timeout = 0.05 })
   end)
 
   it("a timeout ends a request after its own body is sent", function()
     local session <close> = http.session()
-    times_out({ reason = "total", phase = "wait" }, session, URL .. "/stall",
-      { timeout = 0.05, body = "x" })
+    times_out({ reason = "total" }, session, URL .. "/stall", { timeout = 0.05, body = "x" })
   end)
 
   it("a timeout ends a queued request", function()

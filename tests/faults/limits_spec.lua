@@ -70,8 +70,6 @@ describe("http.12 each limit", function()
     end
     limited({ reason = "first_byte", phase = "wait" }, "/stall", { first_byte = 0.05 })
     limited({ reason = "idle", phase = "receive" }, "/stall?after=1&length=2", { idle = 0.05 })
-    limited({ reason = "total", phase = "wait" }, "/stall", { total = 0.05 })
-    limited({ reason = "total", phase = "receive" }, "/stall?after=1&length=2", { total = 0.05 })
     local blocker = task.spawn(session.get, session, URL .. "/stall")
     task.sleep(0.01)
     limited({ reason = "queue", phase = "queue" }, "/bytes/1", { queue = 0.05 })

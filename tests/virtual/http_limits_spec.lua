@@ -111,6 +111,35 @@ describe("a body", function()
   end)
 end)
 
+describe("http.12 the limit on the whole time", function()
+  -- The phase in which a request ends, once a server has called `reached`.
+  local function phase_of(options, part)
+    local reached = gate()
+    local _ <close>, url = serve(function(c)
+      part(c)
+      reached.open()
+    end)
+    local session <close> = http.session()
+    options.timeout = { total = 10 }
+    local t = task.spawn(pcall, session.request, session, options.body and "POST" or "GET", url,
+      options)
+    reached.wait()
+    let_through()
+    testing.advance(10)
+    local ok, err = t:await()
+    equal({ ok, err.kind, err.code, err.reason }, { false, "HttpError", "timeout", "total" })
+    return err.phase
+  end
+
+  it("names the phase that it ends", function()
+    equal(phase_of({}, function() end), "wait")
+    equal(phase_of({ body = "x" }, function(c) c:read(1) end), "wait")
+    equal(phase_of({}, function(c)
+      c:write "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n0123456789"
+    end), "receive")
+  end)
+end)
+
 describe("a streamed response", function()
   it("has a limit on the whole time that includes the body", function()
     local _ <close>, url = serve(function(c)
