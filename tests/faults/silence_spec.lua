@@ -116,18 +116,6 @@ describe("H-10: an extension of a chunk that never ends", function()
 end)
 
 describe("H-10: bytes that say something", function()
-  it("bytes of the body are not idle, however slowly they arrive", function()
-    local write, finish = pack.gzip()
-    local steps = { HEAD:format("gzip", "") }
-    for _ = 1, 30 do
-      steps[#steps + 1] = write "x"
-      steps[#steps + 1] = 0.02
-    end
-    steps[#steps + 1] = finish()
-    local session <close> = http.session { timeout = { idle = 0.3 } }
-    equal(session:get(origin.raw(steps)).body, ("x"):rep(30))
-  end)
-
   it("a body may be larger compressed than not", function()
     local write, finish = pack.gzip()
     local pieces = {}
