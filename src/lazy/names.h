@@ -5,6 +5,14 @@
 #ifndef SPT_LAZY_NAMES_H
 #define SPT_LAZY_NAMES_H
 
+#include <curl/curlver.h>
+
+#if LIBCURL_VERSION_NUM >= 0x080300
+#define SPT_LAZY_curl_8_3(CALL) CALL(curl_global_trace)
+#else
+#define SPT_LAZY_curl_8_3(CALL)
+#endif
+
 #define SPT_LAZY_curl(CALL, FREE)                                                                  \
     FREE(curl_easy_cleanup)                                                                        \
     CALL(curl_easy_getinfo)                                                                        \
@@ -32,7 +40,8 @@
     FREE(curl_url_cleanup)                                                                         \
     CALL(curl_url_get)                                                                             \
     CALL(curl_url_set)                                                                             \
-    CALL(curl_version_info)
+    CALL(curl_version_info)                                                                        \
+    SPT_LAZY_curl_8_3(CALL)
 
 #define SPT_LAZY_cares(CALL, FREE)                                                                 \
     CALL(ares_cancel)                                                                              \
