@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Anchors by tables in the registry: one from the address of a block to its userdata, and others
- * from small indices. */
+/* Anchors in a table of the registry, from the address of a block to its userdata, and in the
+ * registry itself. */
 #include "core/anchor.h"
 
 #include <lauxlib.h>
@@ -44,56 +44,63 @@ void spt_anchor_release(lua_State *L, const void *block)
 
 /* --- by index --- */
 
-void spt_anchor_open_table(lua_State *L, struct spt_anchors *anchors)
+void spt_anchors_close(lua_State *L, struct spt_anchors *anchors)
 {
-    lua_newtable(L);
-    anchors->ref = luaL_ref(L, LUA_REGISTRYINDEX);
-}
-
-void spt_anchor_release_table(lua_State *L, struct spt_anchors *anchors)
-{
-    luaL_unref(L, LUA_REGISTRYINDEX, anchors->ref);
+    while (anchors->nfree > 0)
+        luaL_unref(L, LUA_REGISTRYINDEX, (int)anchors->free[--anchors->nfree]);
     free(anchors->free);
     anchors->free = NULL;
 }
 
+/* Adds a free index. */
 static void grow(lua_State *L, struct spt_anchors *anchors)
 {
-    uint32_t room = anchors->room ? anchors->room * 2 : 64;
-    uint32_t *slots = realloc(anchors->free, room * sizeof *slots);
-    if (!slots)
-        luaL_error(L, "not enough memory");
-    anchors->free = slots;
-    for (uint32_t i = room; i > anchors->room; i--)
-        slots[anchors->nfree++] = i;
-    anchors->room = room;
+    if (anchors->n == anchors->room) {
+        uint32_t room = anchors->room ? anchors->room * 2 : 64;
+        uint32_t *indices = realloc(anchors->free, room * sizeof *indices);
+        if (!indices)
+            luaL_error(L, "not enough memory");
+        anchors->free = indices;
+        anchors->room = room;
+    }
+    lua_pushboolean(L, 0); /* not nil, which would let others take the place */
+    uint32_t i = (uint32_t)luaL_ref(L, LUA_REGISTRYINDEX);
+    anchors->free[anchors->nfree++] = i;
+    anchors->n++;
+    if (i > anchors->last)
+        anchors->last = i;
 }
 
 uint32_t spt_anchor_add(lua_State *L, struct spt_anchors *anchors)
 {
     if (anchors->nfree == 0)
         grow(L, anchors);
-    uint32_t i = anchors->free[anchors->nfree - 1];
-    lua_rawgeti(L, LUA_REGISTRYINDEX, anchors->ref);
-    lua_pushvalue(L, -2);
-    lua_rawseti(L, -2, i);
-    lua_pop(L, 1);
-    anchors->nfree--;
+    uint32_t i = anchors->free[--anchors->nfree];
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, LUA_REGISTRYINDEX, i); /* an existing slot: allocates nothing */
     return i;
 }
 
-void spt_anchor_push(lua_State *L, const struct spt_anchors *anchors, uint32_t index)
+void spt_anchor_push(lua_State *L, uint32_t index)
 {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, anchors->ref);
-    lua_rawgeti(L, -1, index);
-    lua_replace(L, -2);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, index);
+}
+
+void *spt_anchor_find(lua_State *L, const struct spt_anchors *anchors, uint32_t index)
+{
+    int top = lua_gettop(L);
+    void *block = NULL;
+    if (lua_rawgeti(L, LUA_REGISTRYINDEX, index) == LUA_TUSERDATA && lua_getmetatable(L, -1)) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, anchors->meta);
+        block = lua_rawequal(L, -1, -2) ? lua_touserdata(L, -3) : NULL;
+    }
+    lua_settop(L, top);
+    return block;
 }
 
 void spt_anchor_remove(lua_State *L, struct spt_anchors *anchors, uint32_t index)
 {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, anchors->ref);
-    lua_pushnil(L);
-    lua_rawseti(L, -2, index); /* an existing slot: allocates nothing */
-    lua_pop(L, 1);
+    lua_pushboolean(L, 0);
+    lua_rawseti(L, LUA_REGISTRYINDEX, index);
     anchors->free[anchors->nfree++] = index;
 }

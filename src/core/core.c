@@ -58,7 +58,7 @@ void spt_core_open(struct spt_sched *s, lua_State *L, const struct spt_hooks *ho
     init_queues(&s->queues);
     init_tree(s);
     s->now_ns = s->run.t_start_ns = spt_sched_clock(s);
-    s->anchors.meta = s->anchors.ref = s->pool.ref = s->pool.spare.ref = s->raised.ref = LUA_NOREF;
+    s->anchors.meta = s->pool.ref = s->pool.spare.ref = s->raised.ref = LUA_NOREF;
     if (spt_trace_init(&s->trace, trace_records) != SEPTET_OK)
         luaL_error(L, "not enough memory");
     s->trace.uses = use_places;
@@ -72,7 +72,6 @@ void spt_core_open(struct spt_sched *s, lua_State *L, const struct spt_hooks *ho
     s->anchors.meta = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_pushboolean(L, 0);
     s->raised.ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    spt_anchor_open_table(L, &s->anchors);
     spt_coroutines_open(L, &s->pool);
     spt_sched_attach(L, s);
 }
@@ -149,7 +148,7 @@ void spt_core_release(struct spt_sched *s)
     s->debug_hook.count_hook = NULL;
     s->interrupt.requested = NULL;
     if (s->main) {
-        spt_anchor_release_table(s->main, &s->anchors);
+        spt_anchors_close(s->main, &s->anchors);
         spt_coroutines_release(s->main, &s->pool);
         luaL_unref(s->main, LUA_REGISTRYINDEX, s->raised.ref);
         luaL_unref(s->main, LUA_REGISTRYINDEX, s->anchors.meta);

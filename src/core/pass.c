@@ -184,17 +184,12 @@ static void unwind_task(struct spt_task *t)
 
 bool spt_pass_unwind_some(struct spt_sched *s, uint32_t *next, unsigned n)
 {
-    lua_State *L = s->main;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, s->anchors.ref);
-    for (; *next <= s->anchors.room && n > 0; ++*next, n--) {
-        lua_rawgeti(L, -1, *next);
-        struct spt_task *t = lua_touserdata(L, -1);
-        lua_pop(L, 1);
-        if (t && !spt_task_ended(t))
+    for (; *next <= s->anchors.last && n > 0; ++*next, n--) {
+        struct spt_task *t = spt_anchor_find(s->main, &s->anchors, *next);
+        if (t && t->sched == s && !spt_task_ended(t))
             unwind_task(t);
     }
-    lua_pop(L, 1);
-    return *next <= s->anchors.room;
+    return *next <= s->anchors.last;
 }
 
 void spt_pass_unwind(struct spt_sched *s)

@@ -95,7 +95,8 @@ static struct spt_task *spawn(lua_State *L, struct spt_scope *owner, struct spt_
     const struct spt_account *full = spt_account_full(account);
     if (full)
         spt_error_limit(L, spt_account_owner(full), "spawn", "tasks", full->limits.tasks);
-    luaL_checkstack(L, 8, "too many arguments");
+    if (fn + nargs > LUA_MINSTACK - 8) /* C code has so many slots of the stack anyway */
+        luaL_checkstack(L, 8, "too many arguments");
     struct spt_task *t = push_new(L, s, account, nargs);
     t->spawn.function_place = spt_inspect_function_place(L, s, shown ? shown : fn);
     if (t->spawn.function_place >> 32 > SPT_TRACE_KEPT)

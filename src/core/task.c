@@ -78,7 +78,7 @@ void spt_task_record_cancel(struct spt_scope *scope)
 void spt_task_push(lua_State *L, const struct spt_task *t)
 {
     assert(t->numbers.anchor);
-    spt_anchor_push(L, &t->sched->anchors, t->numbers.anchor);
+    spt_anchor_push(L, t->numbers.anchor);
 }
 
 void spt_task_unanchor(struct spt_task *t)

@@ -117,7 +117,7 @@ struct spt_task_spawn {
 };
 
 struct spt_task_numbers {
-    uint32_t anchor;     /* index in the scheduler's table of anchors; 0: not anchored */
+    uint32_t anchor;     /* its handle's index in the registry: core/anchor.h; 0: not anchored */
     uint32_t parent;     /* id of the task that spawned it; 0: the host */
     uint32_t deliveries; /* number of deliveries of its failure: core/failure_origin.h */
     union {

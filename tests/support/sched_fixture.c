@@ -307,7 +307,7 @@ static unsigned census(void)
     bad += left(!spt_list_is_empty(&s->queues.deferred), "deferred callbacks are left");
     bad += left(!spt_list_is_empty(&s->tree.unhandled), "failures were not reported");
     bad += left(spt_timer_next(&s->tree.timers) != SPT_NEVER, "timers are armed");
-    bad += left(s->anchors.nfree != s->anchors.room, "tasks are anchored");
+    bad += left(s->anchors.nfree != s->anchors.n, "tasks are anchored");
     bad += left(!spt_list_is_empty(&s->tree.mains.children), "the mains' scope has children");
     bad += left(s->tree.mains.tasks.live || s->tree.background.tasks.live, "scopes count tasks");
     bad += left(s->current, "a task is running");
