@@ -11,7 +11,7 @@
 #include "core/error.h"
 #include "core/sched.h"
 #include "core/trace.h"
-#include "core/trace_block.h"
+#include "lua/trace_block.h"
 #include "http/driver.h"
 #include "loop/loop.h"
 #include "lua/lib.h"

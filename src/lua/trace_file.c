@@ -21,7 +21,7 @@
 #include "core/error.h"
 #include "core/sched.h"
 #include "core/trace.h"
-#include "core/trace_block.h"
+#include "lua/trace_block.h"
 #include "lua/lib.h"
 #include "lua/trace_readers.h"
 #include "op/env.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Blocks of the trace: the records with their strings, as bytes. */
-#include "core/trace_block.h"
+#include "lua/trace_block.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,8 +9,8 @@
  *              set for a text; its bytes. A text that was overwritten is left out
  *
  * Numbers are in the byte order of the machine. */
-#ifndef SPT_CORE_TRACE_BLOCK_H
-#define SPT_CORE_TRACE_BLOCK_H
+#ifndef SPT_LUA_TRACE_BLOCK_H
+#define SPT_LUA_TRACE_BLOCK_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Adds one record after the other to a block. One that does not fit begins the next block. */
-#include "core/trace_block.h"
+#include "lua/trace_block.h"
 
 #include <string.h>
 
