@@ -44,7 +44,7 @@ void spt_anchor_release(lua_State *L, const void *block)
 
 /* --- by index --- */
 
-void spt_anchors_close(lua_State *L, struct spt_anchors *anchors)
+void spt_anchor_close(lua_State *L, struct spt_anchors *anchors)
 {
     while (anchors->nfree > 0)
         luaL_unref(L, LUA_REGISTRYINDEX, (int)anchors->free[--anchors->nfree]);

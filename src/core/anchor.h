@@ -31,7 +31,7 @@ struct spt_anchors {
 };
 
 /* Returns all indices, those of anchored objects excepted, to the registry. */
-void spt_anchors_close(lua_State *L, struct spt_anchors *anchors);
+void spt_anchor_close(lua_State *L, struct spt_anchors *anchors);
 
 /* Anchors the object on top of the stack. Returns its index, never 0. Raises out of memory. */
 uint32_t spt_anchor_add(lua_State *L, struct spt_anchors *anchors);

@@ -11,7 +11,7 @@
 static inline bool spt_can_wait(lua_State *L, const struct spt_sched *s)
 {
     const struct spt_task *t = s->current;
-    bool plain = t && t->co == L && !t->turn.frame;
+    bool plain = t && t->co == L && !s->run.turns.frame;
     return plain ? lua_isyieldable(L) : spt_op_can_wait(L, s);
 }
 

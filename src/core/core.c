@@ -16,9 +16,10 @@ static void use_places_below(struct spt_sched *s, struct spt_scope *top)
     for (struct spt_scope *at = top; at; at = spt_scope_next(top, at, true)) {
         if (!at->kind.is_root)
             continue;
-        spt_trace_use(&s->trace, (uint32_t)(at->task->spawn.function_place >> 32));
-        spt_trace_use(&s->trace, (uint32_t)(at->task->spawn.place >> 32));
-        spt_trace_use(&s->trace, (uint32_t)(at->task->turn.longest_place >> 32));
+        const struct spt_task *t = spt_task_of_scope(at);
+        spt_trace_use(&s->trace, (uint32_t)(spt_task_function_place(t) >> 32));
+        spt_trace_use(&s->trace, (uint32_t)(t->spawn.place >> 32));
+        spt_trace_use(&s->trace, (uint32_t)(spt_task_times(t)->longest_place >> 32));
     }
 }
 
@@ -123,8 +124,8 @@ static void set_dead_hooks(struct spt_sched *s)
 static void lose_below(struct spt_scope *top)
 {
     for (struct spt_scope *at = top; at; at = spt_scope_next(top, at, true))
-        if (at->kind.is_root && at->task->wait.op)
-            spt_op_lose(at->task->wait.op);
+        if (at->kind.is_root && spt_task_of_scope(at)->wait.op)
+            spt_op_lose(spt_task_of_scope(at)->wait.op);
 }
 
 void spt_core_lose(struct spt_sched *s)
@@ -148,7 +149,7 @@ void spt_core_release(struct spt_sched *s)
     s->debug_hook.count_hook = NULL;
     s->interrupt.requested = NULL;
     if (s->main) {
-        spt_anchors_close(s->main, &s->anchors);
+        spt_anchor_close(s->main, &s->anchors);
         spt_coroutines_release(s->main, &s->pool);
         luaL_unref(s->main, LUA_REGISTRYINDEX, s->raised.ref);
         luaL_unref(s->main, LUA_REGISTRYINDEX, s->anchors.meta);

@@ -92,21 +92,21 @@ static uint32_t path_from(const struct walk *walk, const struct spt_task *first,
 
 static struct spt_task *task_of(struct spt_scope *scope)
 {
-    return scope->kind.is_root ? scope->task : NULL;
+    return scope->kind.is_root ? spt_task_of_scope(scope) : NULL;
 }
 
 static void clear(struct spt_scope *top)
 {
     for (struct spt_scope *s = top; s; s = spt_scope_next(top, s, true))
         if (task_of(s))
-            s->task->turn.mark = UNSEEN;
+            task_of(s)->turn.mark = UNSEEN;
 }
 
 static void walk_below(struct walk *walk, struct spt_scope *top)
 {
     for (struct spt_scope *s = top; s && !walk->again; s = spt_scope_next(top, s, true))
         if (task_of(s))
-            walk_from(walk, s->task);
+            walk_from(walk, task_of(s));
 }
 
 uint32_t spt_deadlock_cycle(struct spt_sched *s, struct spt_task **out, uint32_t max)

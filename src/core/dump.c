@@ -87,8 +87,8 @@ static struct spt_task *child_after(const struct spt_dump *dump, const struct sp
 {
     while ((at = spt_scope_next(top, at, descend))) {
         descend = !at->kind.is_root;
-        if (at->kind.is_root && (!dump->only || at->task->spawn.account == dump->only))
-            return at->task;
+        if (at->kind.is_root && (!dump->only || spt_task_of_scope(at)->spawn.account == dump->only))
+            return spt_task_of_scope(at);
     }
     return NULL;
 }
@@ -120,7 +120,7 @@ static struct likeness likeness_of(const struct spt_task *t)
     lua_Debug ar;
     bool waits = t->state == SPT_TASK_WAITING;
     struct likeness l = {.waits_for = waits && t->wait.op ? t->wait.op->type : NULL,
-                         .function_place = t->spawn.function_place,
+                         .function_place = spt_task_function_place(t),
                          .state = t->state};
     if (spt_task_stack_next(&stack, &ar))
         l.line = (uint64_t)spt_hash_text(ar.short_src) << 32 | (uint32_t)ar.currentline;
@@ -238,7 +238,7 @@ static bool visit(struct walk *walk, const struct spt_scope *top, struct spt_tas
 /* Returns the scope that has `t` among its children, for child_after(). */
 static struct spt_scope *family(struct spt_scope *top, const struct spt_task *t)
 {
-    struct spt_task *owner = t->root.parent->task;
+    struct spt_task *owner = spt_task_of_scope(t->root.parent);
     return owner ? &owner->root : top;
 }
 
@@ -256,7 +256,7 @@ static void walk_below(struct walk *walk, struct spt_scope *top)
         }
         while (t && !next) {
             next = next_child(dump, family(top, t), t);
-            t = next ? t : t->root.parent->task;
+            t = next ? t : spt_task_of_scope(t->root.parent);
             walk->depth -= !next && t;
         }
     }
@@ -281,7 +281,7 @@ static void sum_below(const struct spt_dump *dump, struct spt_scope *top, uint64
                       struct sums *sums)
 {
     for (struct spt_scope *at = top; at; at = spt_scope_next(top, at, true)) {
-        const struct spt_task *t = at->kind.is_root ? at->task : NULL;
+        const struct spt_task *t = at->kind.is_root ? spt_task_of_scope(at) : NULL;
         if (!t || t->state > SPT_TASK_WAITING || (dump->only && t->spawn.account != dump->only))
             continue;
         sums->by_state[t->state]++;
@@ -334,10 +334,11 @@ static void write_busiest(const struct spt_dump *dump, const struct spt_task *t,
     spt_text_add(&text, " (%u resume%s, max slice %.1fms", t->turn.count,
                  t->turn.count == 1 ? "" : "s",
                  (double)spt_dump_task_longest(t, now_ns) / SPT_NS_PER_MS);
-    if (spt_dump_task_longest(t, now_ns) != t->turn.longest_ns) {
+    if (spt_dump_task_longest(t, now_ns) != spt_task_times(t)->longest_ns) {
         spt_text_add(&text, ", running now");
-    } else if (t->turn.longest_place) {
-        spt_inspect_write_place(&dump->s->trace, t->turn.longest_place, place, sizeof place);
+    } else if (spt_task_times(t)->longest_place) {
+        spt_inspect_write_place(&dump->s->trace, spt_task_times(t)->longest_place, place,
+                                sizeof place);
         spt_text_add(&text, " at %s", place);
     }
     spt_text_add(&text, ")");

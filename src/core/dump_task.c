@@ -49,25 +49,25 @@ void spt_dump_task_detail(const struct spt_task *t, char out[SPT_DUMP_DETAIL])
 /* Returns for how long it has been in its state. */
 static uint64_t since(const struct spt_task *t, uint64_t now_ns)
 {
-    uint64_t from = t->state == SPT_TASK_RUNNING ? t->sched->now_ns : t->turn.since_ns;
+    uint64_t from = t->state == SPT_TASK_RUNNING ? t->sched->now_ns : t->wait.since_ns;
     return now_ns > from ? now_ns - from : 0;
 }
 
 uint64_t spt_dump_task_busy(const struct spt_task *t, uint64_t now_ns)
 {
-    return t->turn.busy_ns + (t->state == SPT_TASK_RUNNING ? since(t, now_ns) : 0);
+    return spt_task_times(t)->busy_ns + (t->state == SPT_TASK_RUNNING ? since(t, now_ns) : 0);
 }
 
 static uint64_t sched(const struct spt_task *t, uint64_t now_ns)
 {
     bool queued = t->state == SPT_TASK_NEW || t->state == SPT_TASK_READY;
-    return t->turn.sched_ns + (queued ? since(t, now_ns) : 0);
+    return spt_task_times(t)->sched_ns + (queued ? since(t, now_ns) : 0);
 }
 
 uint64_t spt_dump_task_longest(const struct spt_task *t, uint64_t now_ns)
 {
     uint64_t running = t->state == SPT_TASK_RUNNING ? since(t, now_ns) : 0;
-    return running > t->turn.longest_ns ? running : t->turn.longest_ns;
+    return running > spt_task_times(t)->longest_ns ? running : spt_task_times(t)->longest_ns;
 }
 
 void spt_dump_task_add_place(struct spt_text *text, const struct spt_task *t)
@@ -82,7 +82,7 @@ void spt_dump_task_add_place(struct spt_text *text, const struct spt_task *t)
     }
     if (stack.shown > 0)
         return;
-    spt_inspect_write_place(&t->sched->trace, t->spawn.function_place, place, sizeof place);
+    spt_inspect_write_place(&t->sched->trace, spt_task_function_place(t), place, sizeof place);
     spt_text_add(text, "%s", place);
 }
 /* --- as a line --- */
@@ -181,16 +181,18 @@ static void add_longest(struct spt_text *text, const struct spt_task *t, uint64_
 {
     char place[SPT_PLACE_SIZE];
     spt_text_add(text, ",\"longest_us\":%llu", us(spt_dump_task_longest(t, now_ns)));
-    if (!t->turn.longest_place || spt_dump_task_longest(t, now_ns) != t->turn.longest_ns)
+    if (!spt_task_times(t)->longest_place ||
+        spt_dump_task_longest(t, now_ns) != spt_task_times(t)->longest_ns)
         return;
-    spt_inspect_write_place(&t->sched->trace, t->turn.longest_place, place, sizeof place);
+    spt_inspect_write_place(&t->sched->trace, spt_task_times(t)->longest_place, place,
+                            sizeof place);
     spt_text_add(text, ",\"longest_at\":");
     spt_text_add_json(text, place, sizeof place);
 }
 
 void spt_dump_task_add_json(struct spt_text *text, const struct spt_task *t, uint64_t now_ns)
 {
-    const struct spt_task *owner = t->root.parent->task;
+    const struct spt_task *owner = spt_task_of_scope(t->root.parent);
     char name[SPT_DUMP_NAME];
     spt_inspect_short_name(t, name, sizeof name);
     spt_text_add(text, "{\"id\":%u,\"parent\":%u,\"name\":", t->id, owner ? owner->id : 0);

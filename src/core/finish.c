@@ -29,8 +29,9 @@ void spt_finish_report(struct spt_task *t)
  * closes. The host's own scopes never close, so their failures are reported at once. */
 static void keep_failure(struct spt_task *t, struct spt_scope *owner)
 {
-    bool host_owned = owner->task == NULL;
-    spt_list_push(host_owned ? &t->sched->tree.unhandled : &owner->failed, &t->link);
+    spt_list_push(spt_scope_is_hosts(owner) ? &t->sched->tree.unhandled
+                                            : &spt_scope_lists(owner)->failed,
+                  &t->link);
     t->failure.owed_to_group = owner->kind.cancels_on_failure;
     if (owner->kind.cancels_on_failure)
         spt_scope_cancel(owner, "sibling", NULL);
@@ -48,7 +49,7 @@ static void fire_watches(struct spt_task *t)
  * that before its own end, or calls the scope's on_empty. */
 static struct spt_task *emptied(struct spt_scope *scope)
 {
-    struct spt_task *t = scope->task;
+    struct spt_task *t = spt_task_of_scope(scope);
     if (scope->tasks.live > 0)
         return NULL;
     if (t && t->body.ended && t->scope == scope)
@@ -138,7 +139,8 @@ void spt_finish_leave(struct spt_scope *scope)
     if (scope->tasks.live == 0 || scope->cancel_pending)
         return;
     /* if the body failed, that failure is the cause, and is reported */
-    if (!scope->task || !scope->task->body.failing)
+    const struct spt_task *t = spt_task_of_scope(scope);
+    if (!t || !t->body.failing)
         spt_inspect_warn_unstarted(scope);
     spt_scope_cancel(scope, "owner", NULL);
 }

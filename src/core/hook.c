@@ -84,7 +84,7 @@ void spt_hook_each(const struct spt_task *t, lua_Hook hook, int mask)
 {
     if (t->co) /* a bare task has none */
         lua_sethook(t->co, hook, mask, 1);
-    for (const struct spt_frame *f = t->turn.frame; f; f = f->up)
+    for (const struct spt_frame *f = t->sched->run.turns.frame; f; f = f->up)
         lua_sethook(f->co, hook, mask, 1);
 }
 

@@ -69,7 +69,7 @@ static bool write_item_name(lua_State *L, const struct spt_task *t, char *out, s
         snprintf(out, size, "%s", item);
         return true;
     }
-    spt_inspect_write_place(&t->sched->trace, t->spawn.function_place, place, sizeof place);
+    spt_inspect_write_place(&t->sched->trace, spt_task_function_place(t), place, sizeof place);
     snprintf(out, size, "%s(%s)", place, item);
     return true;
 }
@@ -93,7 +93,7 @@ static bool copy_name(lua_State *L, int handle, const struct spt_task *t, char *
 static void default_name(const struct spt_task *t, char *out, size_t size)
 {
     char place[SPT_PLACE_SIZE];
-    spt_inspect_write_place(&t->sched->trace, t->spawn.function_place, place, sizeof place);
+    spt_inspect_write_place(&t->sched->trace, spt_task_function_place(t), place, sizeof place);
     snprintf(out, size, "%s#%u", place, t->id);
 }
 
@@ -120,7 +120,7 @@ void spt_inspect_short_name(const struct spt_task *t, char *out, size_t size)
     char place[SPT_PLACE_SIZE];
     if (copy_live_name(t, out, size))
         return;
-    spt_inspect_write_place(&t->sched->trace, t->spawn.function_place, place, sizeof place);
+    spt_inspect_write_place(&t->sched->trace, spt_task_function_place(t), place, sizeof place);
     const char *folder = strrchr(place, '/');
     snprintf(out, size, "%s", folder ? folder + 1 : place);
 }
@@ -144,11 +144,11 @@ void spt_inspect_push_name(lua_State *L, int handle, const struct spt_task *t)
 static void visit_children(const struct spt_scope *scope, void (*visit)(void *ud, void *task),
                            void *ud)
 {
-    const struct spt_link *head = &scope->children;
+    const struct spt_link *head = &spt_scope_lists(scope)->children;
     for (const struct spt_link *l = head->next; l != head; l = l->next) {
         const struct spt_scope *child = SPT_OF(l, struct spt_scope, sibling);
         if (child->kind.is_root)
-            visit(ud, child->task);
+            visit(ud, spt_task_of_scope(child));
     }
 }
 
@@ -201,10 +201,11 @@ bool spt_inspect_is_long(const struct spt_sched *s, uint64_t ns)
 void spt_inspect_keep_longest(struct spt_task *t, uint64_t ns)
 {
     bool waits = t->state == SPT_TASK_WAITING && t->wait.op;
-    t->turn.longest_ns = ns;
-    t->turn.longest_place = 0;
+    t->more.times.longest_ns = ns;
+    t->more.times.longest_place = 0;
     if (ns >= PLACED_NS && t->co && lua_status(t->co) == LUA_YIELD)
-        t->turn.longest_place = spt_inspect_place(waits ? t->wait.co : t->co, t->sched, 0);
+        t->more.times.longest_place =
+            spt_inspect_place(waits ? spt_task_waits_in(t) : t->co, t->sched, 0);
 }
 
 /* --- warnings --- */
@@ -214,10 +215,10 @@ void spt_inspect_keep_longest(struct spt_task *t, uint64_t ns)
 void spt_inspect_warn_unstarted(const struct spt_scope *scope)
 {
     struct spt_sched *s = spt_sched_of_scope(scope);
-    const struct spt_link *head = &scope->children;
+    const struct spt_link *head = &spt_scope_lists(scope)->children;
     char name[128], line[320];
     for (const struct spt_link *l = head->next; l != head; l = l->next) {
-        const struct spt_task *t = SPT_OF(l, struct spt_scope, sibling)->task;
+        const struct spt_task *t = spt_task_of_scope(SPT_OF(l, struct spt_scope, sibling));
         if (t->state != SPT_TASK_NEW || t->root.cancel_pending)
             continue;
         spt_inspect_name(t, name, sizeof name);
@@ -236,7 +237,7 @@ void spt_inspect_warn_left(const struct spt_scope *block)
     const struct spt_sched *s = spt_sched_of_scope(block);
     uint64_t site = SPT_OF(block, struct spt_block, scope)->spawn_place;
     char name[128], at[SPT_PLACE_SIZE], line[512];
-    spt_inspect_name(block->task, name, sizeof name);
+    spt_inspect_name(spt_task_of_scope(block), name, sizeof name);
     spt_inspect_write_place(&s->trace, site, at, sizeof at);
     snprintf(line, sizeof line,
              "task '%s' left a block open%s%s (hold a group in a <close> variable)", name,
@@ -261,7 +262,7 @@ void spt_inspect_report_slow(struct spt_task *t, uint64_t ns)
     char name[128], place[SPT_PLACE_SIZE], line[320 + SPT_PLACE_SIZE];
     uint64_t at = t->co && lua_status(t->co) == LUA_YIELD ? spt_inspect_place(t->co, s, 0) : 0;
     if (!at)
-        at = t->spawn.function_place;
+        at = spt_task_function_place(t);
     spt_trace_put(&s->trace, (struct spt_rec){.t = s->now_ns,
                                               .task = t->id,
                                               .ref = (uint32_t)(at >> 32),

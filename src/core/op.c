@@ -96,7 +96,7 @@ void spt_op_open(lua_State *L)
 bool spt_op_can_wait(lua_State *L, const struct spt_sched *s)
 {
     const struct spt_task *t = s->current;
-    const struct spt_frame *f = t ? t->turn.frame : NULL;
+    const struct spt_frame *f = s->run.turns.frame;
     if (!t)
         return false;
     if (!t->co)
@@ -109,7 +109,7 @@ static void refuse(lua_State *L, const struct spt_task *t)
 {
     if (!t)
         spt_error_usage(L, "cannot wait here: not inside a task");
-    struct spt_frame *f = t->turn.frame;
+    struct spt_frame *f = t->sched->run.turns.frame;
     lua_State *innermost = f ? f->co : t->co;
     luaL_checkstack(L, 8, NULL);
     if (lua_pushthread(L))
@@ -144,6 +144,7 @@ septet_op *spt_op_new(lua_State *L, struct spt_sched *s, const septet_op_type *t
     lua_gc(L, LUA_GCCOLLECT);
 #endif
     spt_op_check(L, s);
+    assert(!spt_task_is_leaf(s->current) || type->size <= SPT_LEAF_SLOT_SIZE);
     if (type->size <= SPT_SLOT_SIZE)
         op = memset(&s->current->slot, 0, type->size);
     else
@@ -333,7 +334,8 @@ static void begin_wait(lua_State *L, struct spt_task *t)
 {
     struct spt_sched *s = t->sched;
     spt_task_become(t, SPT_TASK_WAITING);
-    t->wait.co = t->co ? L : NULL;
+    if (!spt_task_is_leaf(t))
+        t->more.waits_in = L;
     struct spt_rec rec = {.t = s->now_ns,
                           .task = t->id,
                           .ref = t->wait.op->ref,
@@ -410,7 +412,7 @@ static void op_abort(septet_op *op)
 
 void spt_op_cancel_wait(struct spt_scope *scope)
 {
-    struct spt_task *t = scope->task;
+    struct spt_task *t = spt_task_of_scope(scope);
     if (t->scope != scope || t->state != SPT_TASK_WAITING || !t->wait.op || t->body.wait_shielded)
         return;
     op_abort(t->wait.op);

@@ -152,7 +152,7 @@ unsigned spt_pass_run(struct spt_sched *s, struct spt_pass_limit *limit)
 static void abort_below(struct spt_scope *top)
 {
     for (struct spt_scope *s = top; s; s = spt_scope_next(top, s, true))
-        if (s->task)
+        if (!spt_scope_is_hosts(s))
             spt_op_cancel_wait(s);
 }
 

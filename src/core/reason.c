@@ -19,13 +19,13 @@ void spt_reason_keep(lua_State *L, struct spt_scope *scope, int handle, int reas
 
 void spt_reason_keep_tasks(lua_State *L, const struct spt_scope *scope, uint64_t nth, int reason)
 {
-    const struct spt_link *head = &scope->children;
+    const struct spt_link *head = &spt_scope_lists(scope)->children;
     reason = lua_absindex(L, reason);
     for (const struct spt_link *l = head->next; l != head; l = l->next) {
         struct spt_scope *child = SPT_OF(l, struct spt_scope, sibling);
         if (!child->kind.is_root || child->cancel.seq <= nth)
             continue;
-        spt_task_push(L, child->task);
+        spt_task_push(L, spt_task_of_scope(child));
         spt_reason_keep(L, child, -1, reason);
         lua_pop(L, 1);
     }
@@ -47,7 +47,7 @@ static void push_words(lua_State *L, const struct spt_scope *scope)
 /* Pushes the handle of a block, by the chain of open blocks from its task's innermost one. */
 static void push_block(lua_State *L, const struct spt_scope *scope)
 {
-    spt_task_push(L, scope->task);
+    spt_task_push(L, spt_task_of_scope(scope));
     lua_getiuservalue(L, -1, SPT_TASK_UV_SCOPE);
     lua_remove(L, -2);
     while (lua_touserdata(L, -1) && lua_touserdata(L, -1) != (const void *)scope) {
@@ -66,7 +66,7 @@ void spt_reason_push(lua_State *L, const struct spt_scope *scope)
     if (is_block)
         push_block(L, scope);
     else
-        spt_task_push(L, scope->task);
+        spt_task_push(L, spt_task_of_scope(scope));
     lua_getiuservalue(L, -1, is_block ? (int)SPT_SCOPE_UV_REASON : (int)SPT_TASK_UV_REASON);
     lua_remove(L, -2);
 }

@@ -77,13 +77,15 @@ struct spt_bare {
     lua_CFunction functions[SPT_BARE_FUNCTIONS];
     uint8_t kinds[SPT_BARE_FUNCTIONS]; /* enum spt_bare_kind of each */
     unsigned n;
+    uint64_t place; /* spt_trace_place of the functions of leaves */
     int level; /* number of functions on the main stack while it runs a task; 0: it runs none */
 };
 
 /* The turns of the running pass: core/turns.h. */
 struct spt_turns {
-    struct spt_turn *innermost;      /* the running turn, on the C stack; NULL if none runs */
-    unsigned depth;                  /* number of turns around it */
+    struct spt_turn *innermost; /* the running turn, on the C stack; NULL if none runs */
+    struct spt_frame *frame;    /* its innermost coroutine level; NULL if that is its task's own */
+    unsigned depth;             /* number of turns around it */
     void (*run)(struct spt_task *t); /* spt_turn_run() */
     unsigned left;                   /* number of turns that may still begin */
     uint64_t until_ns; /* instant from which none begins in place; 0: none ever does */

@@ -7,13 +7,25 @@
 
 #include "core/trace.h"
 
-static void init(struct spt_scope *scope, struct spt_tree *tree)
+#define ALONE(link)                                                                                \
+    {                                                                                              \
+        (struct spt_link *)&(link), (struct spt_link *)&(link)                                     \
+    }
+const struct spt_scope_lists spt_scope_no_lists = {ALONE(spt_scope_no_lists.children),
+                                                   ALONE(spt_scope_no_lists.failed),
+                                                   ALONE(spt_scope_no_lists.resources)};
+
+static void init(struct spt_scope *scope, struct spt_scope_lists *lists, struct spt_tree *tree)
 {
     *scope = (struct spt_scope){.tree = tree, .open = true, .effective_deadline_ns = SPT_NEVER};
-    spt_link_init(&scope->children);
     spt_link_init(&scope->sibling);
-    spt_link_init(&scope->failed);
-    spt_link_init(&scope->resources);
+    if (!lists)
+        return;
+    assert((char *)lists - (char *)scope <= UINT8_MAX);
+    scope->lists_at = (uint8_t)((char *)lists - (char *)scope);
+    spt_link_init(&lists->children);
+    spt_link_init(&lists->failed);
+    spt_link_init(&lists->resources);
 }
 
 void spt_scope_init_tree(struct spt_tree *tree)
@@ -21,23 +33,23 @@ void spt_scope_init_tree(struct spt_tree *tree)
     spt_timer_init(&tree->timers);
     spt_link_init(&tree->unhandled);
     spt_link_init(&tree->scripts);
-    init(&tree->mains, tree);
-    init(&tree->background, tree);
+    init(&tree->mains, &tree->mains_lists, tree);
+    init(&tree->background, &tree->background_lists, tree);
 }
 
-void spt_scope_open(struct spt_scope *scope, struct spt_scope_kind kind, struct spt_scope *parent,
-                    struct spt_task *task)
+void spt_scope_open(struct spt_scope *scope, struct spt_scope_lists *lists,
+                    struct spt_scope_kind kind, struct spt_scope *parent)
 {
-    init(scope, parent->tree);
+    init(scope, lists, parent->tree);
     scope->kind = kind;
     scope->parent = parent;
-    scope->task = task;
     if (!kind.shield) {
         scope->cancel_pending = parent->cancel_pending;
         scope->canceller = parent->canceller;
         scope->effective_deadline_ns = parent->effective_deadline_ns;
     }
-    spt_list_push(&parent->children, &scope->sibling);
+    if (parent->lists_at)
+        spt_list_push(&spt_scope_lists(parent)->children, &scope->sibling);
 }
 
 void spt_scope_renew(struct spt_scope *scope)
@@ -48,9 +60,10 @@ void spt_scope_renew(struct spt_scope *scope)
 
 struct spt_scope *spt_scope_next(const struct spt_scope *top, struct spt_scope *s, bool descend)
 {
-    if (descend && !spt_list_is_empty(&s->children))
-        return SPT_OF(s->children.next, struct spt_scope, sibling);
-    while (s != top && s->sibling.next == &s->parent->children)
+    const struct spt_link *children = &spt_scope_lists(s)->children;
+    if (descend && !spt_list_is_empty(children))
+        return SPT_OF(children->next, struct spt_scope, sibling);
+    while (s != top && s->sibling.next == &spt_scope_lists(s->parent)->children)
         s = s->parent;
     return s == top ? NULL : SPT_OF(s->sibling.next, struct spt_scope, sibling);
 }
@@ -59,7 +72,7 @@ static void mark_cancelled(struct spt_scope *s, const struct spt_scope *cancelle
 {
     s->cancel_pending = true;
     s->canceller = canceller;
-    if (s->task)
+    if (!spt_scope_is_hosts(s))
         s->tree->on_cancel_pending(s);
 }
 
@@ -115,7 +128,7 @@ bool spt_scope_cancel(struct spt_scope *scope, const char *source, const char *r
 
 bool spt_scope_cancel_tasks(struct spt_scope *scope, const char *source, const char *reason)
 {
-    const struct spt_link *head = &scope->children;
+    const struct spt_link *head = &spt_scope_lists(scope)->children;
     if (!scope->open || scope->cancel.words)
         return false;
     scope->cancel.words = words_of(scope->tree, source, reason);
@@ -184,7 +197,7 @@ bool spt_scope_move(struct spt_scope *root, struct spt_scope *to)
 {
     struct spt_scope *from = root->parent;
     spt_link_remove(&root->sibling);
-    spt_list_push(&to->children, &root->sibling);
+    spt_list_push(&spt_scope_lists(to)->children, &root->sibling);
     root->parent = to;
     to->tasks.live++;
     to->tasks.any = true;
@@ -210,7 +223,7 @@ const struct spt_scope *spt_scope_canceller(const struct spt_scope *scope)
         bool cancelled = spt_scope_is_cancelled(scope);
         if (cancelled)
             outermost = scope;
-        if (scope->kind.shield || !scope->task)
+        if (scope->kind.shield || spt_scope_is_hosts(scope))
             return outermost;
         if (scope->kind.is_root)
             return scope->cancel_pending && !cancelled ? scope->canceller : outermost;
@@ -220,13 +233,13 @@ const struct spt_scope *spt_scope_canceller(const struct spt_scope *scope)
 void spt_scope_add(struct spt_scope *scope, struct spt_resource *resource)
 {
     assert(scope->open);
-    spt_list_push(&scope->resources, &resource->link);
+    spt_list_push(&spt_scope_lists(spt_scope_keeper(scope))->resources, &resource->link);
 }
 
-static void release_resources(struct spt_scope *scope)
+static void release_resources(const struct spt_link *resources)
 {
-    while (!spt_list_is_empty(&scope->resources)) {
-        struct spt_link *last = scope->resources.prev;
+    while (!spt_list_is_empty(resources)) {
+        struct spt_link *last = resources->prev;
         spt_link_remove(last);
         struct spt_resource *r = SPT_OF(last, struct spt_resource, link);
         r->release(r);
@@ -236,13 +249,14 @@ static void release_resources(struct spt_scope *scope)
 void spt_scope_close(struct spt_scope *scope)
 {
     struct spt_tree *tree = scope->tree;
-    assert(scope->open && scope->tasks.live == 0 && spt_list_is_empty(&scope->children));
+    struct spt_scope_lists *lists = spt_scope_lists(scope);
+    assert(scope->open && scope->tasks.live == 0 && spt_list_is_empty(&lists->children));
     scope->open = false;
     if (spt_scope_due(scope) != SPT_NEVER) /* only a block has one */
         spt_timer_stop(&tree->timers, &SPT_OF(scope, struct spt_block, scope)->deadline);
     if (scope->kind.cancels_children_only)
         spt_trace_unpin(tree->trace, SPT_OF(scope, struct spt_block, scope)->spawn_place);
-    release_resources(scope);
-    spt_list_splice(&tree->unhandled, &scope->failed);
+    release_resources(&lists->resources);
+    spt_list_splice(&tree->unhandled, &lists->failed);
     spt_link_remove(&scope->sibling);
 }

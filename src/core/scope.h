@@ -66,6 +66,17 @@ struct spt_empty_watch {
     void *waiter;                     /* for the function in `fire` */
 };
 
+/* What belongs to a scope. It lies behind the scope in the same struct. */
+struct spt_scope_lists {
+    struct spt_link children; /* scopes: the roots of its tasks, and the block opened in it */
+    /* its failed tasks that are not observed yet, oldest first (task.link) */
+    struct spt_link failed;
+    struct spt_link resources; /* spt_resource, in order of acquisition */
+};
+
+/* Stands for the lists of a scope that has none. */
+extern const struct spt_scope_lists spt_scope_no_lists;
+
 struct spt_scope {
     /* read by each wait */
     /* earliest of its own deadline and those around it, up to a shield */
@@ -73,16 +84,11 @@ struct spt_scope {
     bool cancel_pending; /* cancelled, or below a cancelled scope with no shield between */
     bool open;           /* between init and close */
     struct spt_scope_kind kind;
+    uint8_t lists_at; /* distance to its lists, in bytes; 0: it has none, and is not to have any */
     struct spt_scope_tasks tasks;
     struct spt_tree *tree;
     struct spt_scope *parent; /* borrowed; NULL for the host's own scopes */
-    struct spt_task *task;    /* borrowed; the task that runs in it; NULL for the host's own */
-    struct spt_link sibling;  /* link in parent->children */
-    /* scopes: the roots of its tasks, and the block opened in it */
-    struct spt_link children;
-    /* its failed tasks that are not observed yet, oldest first (task.link) */
-    struct spt_link failed;
-    struct spt_link resources; /* spt_resource, in order of acquisition */
+    struct spt_link sibling;  /* link in the children of `parent` */
     /* while cancel_pending: the scope that was cancelled first */
     const struct spt_scope *canceller;
     struct spt_cancellation cancel;
@@ -100,7 +106,8 @@ struct spt_tree {
     bool unwinding;
     struct spt_scope mains;      /* owns the main tasks */
     struct spt_scope background; /* owns background tasks; cancelled after the last main task */
-    struct spt_link scripts;     /* spt_script: their scopes are below `mains` */
+    struct spt_scope_lists mains_lists, background_lists;
+    struct spt_link scripts; /* spt_script: their scopes are below `mains` */
     /* called for a scope that is cancelled, before any task learns of it; sets cancel.by */
     void (*on_cancel)(struct spt_scope *scope);
     /* called for each scope of a task that is now cancel pending */
@@ -124,6 +131,8 @@ enum spt_block_leave {
  * task smaller. */
 struct spt_block {
     struct spt_scope scope;
+    struct spt_scope_lists lists;
+    struct spt_task *task; /* borrowed; the task that runs in it */
     struct spt_timer deadline;
     uint64_t due_ns; /* its own deadline; SPT_NEVER if none */
     struct spt_empty_watch on_empty;
@@ -143,10 +152,30 @@ struct spt_block {
 /* Opens the host's own scopes. The caller sets the tree's callbacks and its trace. */
 void spt_scope_init_tree(struct spt_tree *tree);
 
-/* Opens the root of a task, or a block, below `parent`. `task` runs in it. Both are borrowed. The
- * caller has set the `due_ns` of a block. */
-void spt_scope_open(struct spt_scope *scope, struct spt_scope_kind kind, struct spt_scope *parent,
-                    struct spt_task *task);
+/* Opens the root of a task, a block or a scope of the host's below `parent`, which is borrowed.
+ * `lists` may be NULL: see spt_scope_keeper(). The caller has set the task and the `due_ns` of a
+ * block. */
+void spt_scope_open(struct spt_scope *scope, struct spt_scope_lists *lists,
+                    struct spt_scope_kind kind, struct spt_scope *parent);
+
+static inline struct spt_scope_lists *spt_scope_lists(const struct spt_scope *scope)
+{
+    return scope->lists_at ? (struct spt_scope_lists *)((char *)scope + scope->lists_at)
+                           : (struct spt_scope_lists *)&spt_scope_no_lists;
+}
+
+/* Returns the scope to which belongs what is spawned or acquired in `scope`: the one around it, if
+ * it has no lists. Only a finalizer does so there. */
+static inline struct spt_scope *spt_scope_keeper(struct spt_scope *scope)
+{
+    return scope->lists_at ? scope : scope->parent;
+}
+
+/* Returns true if no task runs in the scope. */
+static inline bool spt_scope_is_hosts(const struct spt_scope *scope)
+{
+    return !scope->kind.is_root && !scope->kind.is_block;
+}
 
 /* Resets one of the host's own scopes for further tasks, once it was cancelled and is empty. */
 void spt_scope_renew(struct spt_scope *scope);

@@ -10,8 +10,8 @@ void spt_script_open(struct spt_script *script, struct spt_sched *s)
     script->id = ++s->counts.scripts;
     script->account.host = &s->counts.account;
     script->account.script = script;
-    spt_scope_open(&script->mains, plain, &s->tree.mains, NULL);
-    spt_scope_open(&script->background, background, &s->tree.mains, NULL);
+    spt_scope_open(&script->mains, &script->mains_lists, plain, &s->tree.mains);
+    spt_scope_open(&script->background, &script->background_lists, background, &s->tree.mains);
     spt_link_init(&script->end.link);
     spt_link_init(&script->link);
     spt_list_push(&s->tree.scripts, &script->link);
@@ -21,7 +21,8 @@ void spt_script_open(struct spt_script *script, struct spt_sched *s)
 static void cancel_each(struct spt_scope *scope, const char *source, const char *reason,
                         bool expected)
 {
-    for (struct spt_link *l = scope->children.next; l != &scope->children; l = l->next) {
+    const struct spt_link *head = &spt_scope_lists(scope)->children;
+    for (struct spt_link *l = head->next; l != head; l = l->next) {
         struct spt_scope *root = SPT_OF(l, struct spt_scope, sibling);
         if (spt_scope_cancel(root, source, reason))
             root->cancel.expected = expected;

@@ -18,6 +18,7 @@ struct spt_script {
     struct spt_account account; /* of its tasks */
     struct spt_scope mains;     /* owns its main tasks */
     struct spt_scope background;
+    struct spt_scope_lists mains_lists, background_lists;
     struct spt_deferred end; /* queued when its last task has ended */
     struct spt_link link;    /* in the scheduler's `scripts` */
     struct spt_sched *sched; /* borrowed */

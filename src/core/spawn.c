@@ -34,7 +34,7 @@ static void inherit_locals(lua_State *L, struct spt_task *t, const struct spt_ta
 static void keep_name(lua_State *L, const struct spt_task *t)
 {
     char place[SPT_PLACE_SIZE];
-    spt_inspect_write_place(&t->sched->trace, t->spawn.function_place, place, sizeof place);
+    spt_inspect_write_place(&t->sched->trace, spt_task_function_place(t), place, sizeof place);
     lua_pushfstring(L, "%s#%d", place, (int)(t->sched->counts.tasks + 1));
     lua_setiuservalue(L, -2, SPT_TASK_UV_NAME);
 }
@@ -45,9 +45,10 @@ static void enter(struct spt_task *t, struct spt_scope *owner)
     struct spt_sched *s = t->sched;
     t->id = ++s->counts.tasks;
     t->scope = &t->root;
-    t->turn.since_ns = spt_sched_instant(s);
+    t->wait.since_ns = spt_sched_instant(s);
     spt_account_add_task(t->spawn.account);
-    spt_scope_open(&t->root, (struct spt_scope_kind){.is_root = true}, owner, t);
+    spt_scope_open(&t->root, spt_task_is_leaf(t) ? NULL : &t->more.lists,
+                   (struct spt_scope_kind){.is_root = true}, owner);
     spt_link_init(&t->link);
     spt_link_init(&t->watches);
     owner->tasks.live++;
@@ -58,17 +59,21 @@ static void enter(struct spt_task *t, struct spt_scope *owner)
 /* Pushes the handle of a new task for the function below its arguments on top of the stack. Gives
  * it a coroutine at once if it needs one before its first turn. */
 static struct spt_task *push_new(lua_State *L, struct spt_sched *s, struct spt_account *account,
-                                 int nargs)
+                                 bool shown, int nargs)
 {
     int fn = lua_gettop(L) - nargs;
     bool hooked = s->debug_hook.by_scripts && lua_gethook(L);
     bool early = hooked || !spt_first_call_fits(nargs);
     enum spt_bare_kind kind = early ? SPT_BARE_NONE : spt_bare_kind_of(L, s, fn);
-    bool waits = kind == SPT_BARE_WAIT && nargs == 1;
+    bool leaf = kind == SPT_BARE_WAIT && nargs == 1 && !shown;
+    size_t size = leaf ? SPT_TASK_LEAF_SIZE : sizeof(struct spt_task);
     struct spt_task *t =
-        lua_newuserdatauv(L, sizeof *t, waits ? SPT_TASK_UV_LAST_OF_WAIT : SPT_TASK_UV_LAST);
-    *t =
-        (struct spt_task){.sched = s, .spawn.account = account, .body.bare = kind != SPT_BARE_NONE};
+        lua_newuserdatauv(L, size, leaf ? SPT_TASK_UV_LAST_OF_LEAF : SPT_TASK_UV_LAST);
+    memset(t, 0, size);
+    t->sched = s;
+    t->spawn.account = account;
+    t->body.bare = kind != SPT_BARE_NONE;
+    t->root.lists_at = leaf ? 0 : SPT_TASK_LISTS_AT;
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->anchors.meta);
     lua_setmetatable(L, -2);
     if (early) {
@@ -88,6 +93,7 @@ static struct spt_task *spawn(lua_State *L, struct spt_scope *owner, struct spt_
 {
     struct spt_sched *s = spt_sched_of_scope(owner);
     int fn = lua_gettop(L) - nargs;
+    owner = spt_scope_keeper(owner);
     if (s->run.shutting_down) /* a task that spawns itself would keep the host from ending */
         spt_error_usage(L, "cannot spawn: the host is closing");
     if (account->ended)
@@ -97,9 +103,10 @@ static struct spt_task *spawn(lua_State *L, struct spt_scope *owner, struct spt_
         spt_error_limit(L, spt_account_owner(full), "spawn", "tasks", full->limits.tasks);
     if (fn + nargs > LUA_MINSTACK - 8) /* C code has so many slots of the stack anyway */
         luaL_checkstack(L, 8, "too many arguments");
-    struct spt_task *t = push_new(L, s, account, nargs);
-    t->spawn.function_place = spt_inspect_function_place(L, s, shown ? shown : fn);
-    if (t->spawn.function_place >> 32 > SPT_TRACE_KEPT)
+    struct spt_task *t = push_new(L, s, account, shown, nargs);
+    uint64_t place = spt_inspect_function_place(L, s, shown ? shown : fn);
+    *(spt_task_is_leaf(t) ? &s->run.bare.place : &t->more.function_place) = place;
+    if (place >> 32 > SPT_TRACE_KEPT)
         keep_name(L, t);
     t->numbers.anchor = spt_anchor_add(L, &s->anchors);
     /* Nothing raises from here on. */
@@ -119,7 +126,7 @@ static struct spt_task *spawn(lua_State *L, struct spt_scope *owner, struct spt_
         s->trace.muted = t->id;
     bool detailed = s->trace.level >= 2;
     spt_trace_spawn(&s->trace, detailed ? spt_sched_clock(s) : s->now_ns, t->id, t->numbers.parent,
-                    t->spawn.function_place, detailed ? t->spawn.place : 0);
+                    place, detailed ? t->spawn.place : 0);
     spt_task_queue(t);
     if (spt_scope_inherit_cancel(&t->root))
         spt_reason_inherit(L, t, -1);
@@ -143,7 +150,7 @@ static bool makes_name(lua_State *L, const struct spt_task *t, int item)
 {
     int type = lua_type(L, item);
     return type == LUA_TSTRING ||
-           (type == LUA_TNUMBER && t->spawn.function_place >> 32 <= SPT_TRACE_KEPT);
+           (type == LUA_TNUMBER && spt_task_function_place(t) >> 32 <= SPT_TRACE_KEPT);
 }
 
 static void record_name(lua_State *L, const struct spt_task *t)

@@ -31,7 +31,8 @@ void spt_task_become(struct spt_task *t, enum spt_task_state state)
     assert(legal[t->state] & 1u << state);
     if (state == SPT_TASK_RUNNING) {
         t->turn.count++;
-        t->turn.sched_ns += t->sched->now_ns - t->turn.since_ns;
+        if (!spt_task_is_leaf(t))
+            t->more.times.sched_ns += t->sched->now_ns - t->wait.since_ns;
     }
     t->state = (uint8_t)state;
 }
@@ -46,7 +47,7 @@ void spt_task_ready(struct spt_task *t, bool cancelled)
 {
     struct spt_sched *s = t->sched;
     spt_task_become(t, SPT_TASK_READY);
-    t->turn.since_ns = spt_sched_instant(s);
+    t->wait.since_ns = spt_sched_instant(s);
     spt_trace_put(&s->trace, (struct spt_rec){.t = s->now_ns,
                                               .task = t->id,
                                               .ref = s->current ? s->current->id : s->run.ending,
@@ -64,13 +65,30 @@ void spt_task_yielding(struct spt_task *t)
 void spt_task_record_cancel(struct spt_scope *scope)
 {
     struct spt_sched *s = spt_sched_of_scope(scope);
+    const struct spt_task *t = spt_task_of_scope(scope);
     scope->cancel.by = s->current ? s->current->id : 0;
     spt_trace_put(&s->trace,
                   (struct spt_rec){.t = s->now_ns,
-                                   .task = scope->task ? scope->task->id : 0,
+                                   .task = t ? t->id : 0,
                                    .ref = scope->cancel.by,
                                    .kind = SPT_REC_CANCEL,
                                    .a = spt_trace_word(&s->trace, spt_scope_cancel_source(scope))});
+}
+
+lua_State *spt_task_innermost(const struct spt_task *t)
+{
+    return t->sched->run.turns.frame ? t->sched->run.turns.frame->co : t->co;
+}
+
+uint64_t spt_task_function_place(const struct spt_task *t)
+{
+    return spt_task_is_leaf(t) ? t->sched->run.bare.place : t->more.function_place;
+}
+
+const struct spt_task_times *spt_task_times(const struct spt_task *t)
+{
+    static const struct spt_task_times none = {0};
+    return spt_task_is_leaf(t) ? &none : &t->more.times;
 }
 
 /* --- handles --- */

@@ -58,25 +58,16 @@ struct spt_watch {
 
 /* Bytes. Operations up to this size, which include all that wait often, are stored in the task. A
  * smaller slot makes every task smaller. */
-#define SPT_SLOT_SIZE 96
+#define SPT_SLOT_SIZE      96
+#define SPT_LEAF_SLOT_SIZE 88 /* of a leaf */
 
 /* What a task waits for. */
 struct spt_task_wait {
-    septet_op *op; /* started, or done and not yet pushed; NULL if none */
-    lua_State *co; /* while it waits: the coroutine that waits, its own or one of the script's */
+    septet_op *op;     /* started, or done and not yet pushed; NULL if none */
+    uint64_t since_ns; /* instant at which it became ready, or began to wait */
 };
 
-/* The turns of a task, and the time between them, in nanoseconds of the host's clock. The instants
- * are those that the scheduler reads anyway. The sums are without the running turn, and without the
- * present wait for a turn. */
 struct spt_task_turn {
-    struct spt_frame *frame; /* innermost coroutine level; only valid while it runs */
-    uint64_t since_ns;       /* instant at which it became ready, or began to wait */
-    uint64_t busy_ns;        /* in turns */
-    uint64_t sched_ns;       /* ready to run */
-    uint64_t longest_ns;     /* longest turn */
-    /* spt_trace_place of the line where that turn ended; 0: not kept */
-    uint64_t longest_place;
     uint32_t count; /* number of turns so far, with the running one */
     /* number of operations that may still complete at once before it must yield */
     int16_t budget;
@@ -112,8 +103,26 @@ struct spt_task_failure {
 
 struct spt_task_spawn {
     struct spt_account *account; /* borrowed; what the task uses counts there */
-    uint64_t function_place;     /* spt_trace_place of its function */
     uint64_t place;              /* spt_trace_place of the line that spawned it; 0: the host did */
+};
+
+/* The time of a task, in nanoseconds of the host's clock. The instants are those that the scheduler
+ * reads anyway. The sums are without the running turn, and without the present wait for a turn. */
+struct spt_task_times {
+    uint64_t busy_ns;    /* in turns */
+    uint64_t sched_ns;   /* ready to run */
+    uint64_t longest_ns; /* longest turn */
+    /* spt_trace_place of the line where that turn ended; 0: not kept */
+    uint64_t longest_place;
+};
+
+/* What a leaf does without. */
+struct spt_task_more {
+    struct spt_scope_lists lists; /* of its root */
+    uint64_t function_place;      /* spt_trace_place of its function */
+    lua_State *waits_in; /* while it waits: the coroutine that waits, its own or a script's */
+    lua_State *local_in; /* coroutine in which the innermost `with` of a task-local is open */
+    struct spt_task_times times;
 };
 
 struct spt_task_numbers {
@@ -139,23 +148,28 @@ struct spt_task {
     struct spt_scope *scope; /* innermost open scope */
     struct spt_task_wait wait;
     struct spt_task_turn turn;
-    lua_State *local_in; /* coroutine in which the innermost `with` of a task-local is open */
     uint32_t id;
     struct spt_task_numbers numbers;
     struct spt_task_body body;
     struct spt_task_failure failure;
     uint8_t state; /* enum spt_task_state */
+    struct spt_scope root;
+    struct spt_task_spawn spawn;
     union {
         char bytes[SPT_SLOT_SIZE];
         uint64_t align_u;
         void *align_p;
         lua_Number align_n;
-    } slot;                /* the operation that it waits for, if that is small */
-    struct spt_scope root; /* begins with the members that each wait reads */
-    struct spt_task_spawn spawn;
+    } slot; /* the operation that it waits for, if that is small */
+    struct spt_task_more more;
 };
-/* With the user values of a task that only waits, each of a million such tasks takes 512 bytes. */
-_Static_assert(sizeof(void *) != 8 || sizeof(struct spt_task) <= 408, "an allocator's next size");
+
+/* The size of a leaf: a task of an SPT_BARE_WAIT, which runs no code of a script but finalizers. It
+ * ends within its slot. */
+#define SPT_TASK_LEAF_SIZE (offsetof(struct spt_task, slot) + SPT_LEAF_SLOT_SIZE)
+#define SPT_TASK_LISTS_AT  (offsetof(struct spt_task, more.lists) - offsetof(struct spt_task, root))
+/* With its four user values, each of a million leaves takes 384 bytes. */
+_Static_assert(sizeof(void *) != 8 || SPT_TASK_LEAF_SIZE <= 280, "an allocator's next size");
 
 /* The user values of a task's userdata. Before its first turn, some of them hold its function and
  * its arguments: core/first_call.h. */
@@ -166,7 +180,7 @@ enum {
     SPT_TASK_UV_TRACEBACK, /* traceback of its failure: core/traceback.h */
     SPT_TASK_UV_NAME,      /* its name, if a script or spt_task_spawn() set one, or its item */
     SPT_TASK_UV_REASON,    /* a script's reason for its cancellation: core/reason.h */
-    SPT_TASK_UV_LAST_OF_WAIT = SPT_TASK_UV_REASON, /* a task of an SPT_BARE_WAIT has no others */
+    SPT_TASK_UV_LAST_OF_LEAF = SPT_TASK_UV_REASON,
     SPT_TASK_UV_SCOPE,   /* userdata of its innermost open block; each keeps the one around it */
     SPT_TASK_UV_CLOSERS, /* object closed when its body ends, by calling its `close` method */
     /* of a failed task: the handle of the task in which its error was first a failure, nil for
@@ -183,11 +197,33 @@ static inline bool spt_task_ended(const struct spt_task *t)
     return t->state >= SPT_TASK_DONE;
 }
 
-/* Returns the coroutine that is running in the running task, as far as its frames know. */
-static inline lua_State *spt_task_innermost(const struct spt_task *t)
+static inline bool spt_task_is_leaf(const struct spt_task *t)
 {
-    return t->turn.frame ? t->turn.frame->co : t->co;
+    return t->root.lists_at == 0;
 }
+
+/* Returns the coroutine that is running in the running task, as far as its frames know. */
+lua_State *spt_task_innermost(const struct spt_task *t);
+
+/* Returns the task that runs in a scope; NULL for those of the host. */
+static inline struct spt_task *spt_task_of_scope(const struct spt_scope *scope)
+{
+    if (scope->kind.is_root)
+        return SPT_OF(scope, struct spt_task, root);
+    return scope->kind.is_block ? SPT_OF(scope, struct spt_block, scope)->task : NULL;
+}
+
+/* Returns the coroutine in which a task with one waits. */
+static inline lua_State *spt_task_waits_in(const struct spt_task *t)
+{
+    return spt_task_is_leaf(t) ? t->co : t->more.waits_in;
+}
+
+/* Returns the spt_trace_place of its function. */
+uint64_t spt_task_function_place(const struct spt_task *t);
+
+/* Returns its times. Those of a leaf are 0. */
+const struct spt_task_times *spt_task_times(const struct spt_task *t);
 
 /* Enters a state. */
 void spt_task_become(struct spt_task *t, enum spt_task_state state);

@@ -11,10 +11,10 @@ struct spt_task_stack spt_task_stack_of(const struct spt_task *t)
 {
     struct spt_task_stack stack = {.task = t, .co = t->co};
     if (t->co && t->state == SPT_TASK_RUNNING) {
-        stack.frame = t->turn.frame;
+        stack.frame = t->sched->run.turns.frame;
         stack.co = spt_task_innermost(t);
     } else if (t->co && t->state == SPT_TASK_WAITING && t->wait.op) {
-        stack.co = t->wait.co;
+        stack.co = spt_task_waits_in(t);
     }
     return stack;
 }

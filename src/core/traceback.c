@@ -194,7 +194,7 @@ static bool unwinds(lua_State *L, const struct spt_task *t)
         !(t->scope->cancel_pending || t->sched->run.shutting_down))
         return false;
     const struct spt_scope *c = spt_scope_canceller(t->scope);
-    return !c || c->task != t || strcmp(spt_scope_cancel_source(c), "deadline") != 0;
+    return !c || spt_task_of_scope(c) != t || strcmp(spt_scope_cancel_source(c), "deadline") != 0;
 }
 
 /* Pushes the stack from the function that raised. If that is the stack of a task's own coroutine,
@@ -227,7 +227,7 @@ static void take_passed(lua_State *L, lua_Debug *ar, const struct spt_task *t)
 static bool is_own_task(const struct spt_task *t)
 {
     const struct spt_sched *s = t->sched;
-    const char *source = spt_trace_string(&s->trace, (uint32_t)(t->spawn.function_place >> 32));
+    const char *source = spt_trace_string(&s->trace, (uint32_t)(spt_task_function_place(t) >> 32));
     return !s->frames.shown && strncmp(source, "[septet.", 8) == 0;
 }
 

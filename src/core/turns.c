@@ -18,14 +18,16 @@ void spt_turns_end(struct spt_task *t, uint64_t t_begin_ns, enum spt_left left)
 {
     struct spt_sched *s = t->sched;
     uint64_t ns = s->now_ns - t_begin_ns;
-    t->turn.since_ns = s->now_ns;
-    t->turn.busy_ns += ns;
+    t->wait.since_ns = s->now_ns;
     spt_trace_put(
         &s->trace,
         (struct spt_rec){
             .t = t_begin_ns, .task = t->id, .kind = SPT_REC_RUN, .sub = (uint8_t)left, .b = ns});
-    if (ns > t->turn.longest_ns)
-        spt_inspect_keep_longest(t, ns);
+    if (!spt_task_is_leaf(t)) {
+        t->more.times.busy_ns += ns;
+        if (ns > t->more.times.longest_ns)
+            spt_inspect_keep_longest(t, ns);
+    }
     if (s->slow.limit_ns && ns > s->slow.limit_ns)
         spt_inspect_report_slow(t, ns);
 }

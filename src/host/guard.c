@@ -117,10 +117,10 @@ void spt_guard_limit_memory(septet_host *h)
 
 void spt_guard_cancel_children(struct spt_scope *scope, const char *source, const char *reason)
 {
-    struct spt_link *head = &scope->children;
+    const struct spt_link *head = &spt_scope_lists(scope)->children;
     for (struct spt_link *l = head->next; l != head; l = l->next) {
         struct spt_scope *child = SPT_OF(l, struct spt_scope, sibling);
-        if (child->task)
+        if (!spt_scope_is_hosts(child))
             spt_scope_cancel(child, source, reason);
         else if (!child->kind.ends_with_mains) /* a script's scope, which outlives its tasks */
             spt_guard_cancel_children(child, source, reason);

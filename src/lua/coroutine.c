@@ -115,17 +115,17 @@ static int enter(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope
         ensure_count(co, s);
     struct spt_frame frame = {
         .co = co,
-        .up = t->turn.frame,
+        .up = s->run.turns.frame,
         .scope = scope,
         .open = lua_isyieldable(L) && L == spt_task_innermost(t) &&
-                (!t->turn.frame || t->turn.frame->open),
+                (!s->run.turns.frame || s->run.turns.frame->open),
     };
     atomic_signal_fence(memory_order_release); /* a signal's handler reads the frame */
-    t->turn.frame = &frame;
+    s->run.turns.frame = &frame;
     if (spt_sched_urgent(s))
         spt_hook_keep_urgent(co, s);
     int status = resume(co, L, nargs, nresults);
-    t->turn.frame = frame.up;
+    s->run.turns.frame = frame.up;
     if (spt_sched_urgent(s))
         spt_hook_keep_urgent(L, s);
     return status;
@@ -312,16 +312,18 @@ static bool at_task_level(lua_State *L)
  * open, or see a value that it did not set. */
 static int l_yield(lua_State *L)
 {
-    const struct spt_task *t = spt_env(L)->sched->current;
+    const struct spt_sched *s = spt_env(L)->sched;
+    const struct spt_task *t = s->current;
     if (at_task_level(L)) {
         lua_pushliteral(L, "attempt to yield from outside a coroutine"); /* Lua's words */
         return lua_error(L);
     }
-    if (t && t->turn.frame && t->turn.frame->co == L && t->turn.frame->scope != t->scope)
+    if (t && s->run.turns.frame && s->run.turns.frame->co == L &&
+        s->run.turns.frame->scope != t->scope)
         return spt_error_usage(
             L, "cannot yield across an open group, timeout or shield: it would apply to "
                "other code");
-    if (t && t->local_in == L)
+    if (t && !spt_task_is_leaf(t) && t->more.local_in == L)
         return spt_error_usage(L, "cannot yield out of var:with: other code would see its "
                                   "value");
     return lua_yield(L, lua_gettop(L));

@@ -93,13 +93,24 @@ static void leave(lua_State *L, struct spt_task *t)
     lua_pop(L, 1);
 }
 
+/* Sets the coroutine in which the innermost `with` is open. Returns the one before. A leaf opens
+ * none, but a finalizer may. */
+static lua_State *enter(struct spt_task *t, lua_State *in)
+{
+    if (spt_task_is_leaf(t))
+        return NULL;
+    lua_State *outer = t->more.local_in;
+    t->more.local_in = in;
+    return outer;
+}
+
 /* Restores the locals and returns the function's results, or raises its error. It is in C, because
  * in Lua a hook or an error of memory may come between any two steps. */
 static int with_ended(lua_State *L, int status, lua_KContext outer)
 {
     struct spt_task *t = spt_env(L)->sched->current;
     luaL_checkstack(L, 8, NULL);
-    t->local_in = (lua_State *)outer;
+    enter(t, (lua_State *)outer);
     leave(L, t);
     if (status == LUA_OK || status == LUA_YIELD)
         return lua_gettop(L) - HANDLER;
@@ -122,10 +133,9 @@ static int l_with_locals(lua_State *L)
     lua_insert(L, OUTSIDE);
     spt_traceback_push_handler(L, false);
     lua_insert(L, HANDLER);
-    lua_KContext outer = (lua_KContext)t->local_in;
     lua_pushvalue(L, INSIDE);
     set_locals(L, t);
-    t->local_in = L;
+    lua_KContext outer = (lua_KContext)enter(t, L);
     int nargs = lua_gettop(L) - FUNCTION;
     return with_ended(L, lua_pcallk(L, nargs, LUA_MULTRET, HANDLER, outer, with_ended), outer);
 }

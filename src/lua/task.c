@@ -231,10 +231,10 @@ static void add_stack(lua_State *L, const struct spt_task *t, unsigned depth)
         spt_inspect_push_site(L, t);
         lua_concat(L, 3);
     } else if (t->co) {
-        bool inner = t->state == SPT_TASK_WAITING && t->wait.co != t->co;
+        bool inner = t->state == SPT_TASK_WAITING && spt_task_waits_in(t) != t->co;
         lua_pushliteral(L, "\n");
         if (inner) {
-            push_stack(L, t->wait.co);
+            push_stack(L, spt_task_waits_in(t));
             lua_pushliteral(L, "\nin a coroutine resumed by\n");
             lua_concat(L, 3);
         }
@@ -359,14 +359,14 @@ static void push_task_row(lua_State *L, const struct spt_task *t)
 static void push_children(lua_State *L, const struct spt_scope *scope)
 {
     luaL_checkstack(L, 8, "tree too deep");
-    const struct spt_link *head = &scope->children;
+    const struct spt_link *head = &spt_scope_lists(scope)->children;
     for (const struct spt_link *l = head->next; l != head; l = l->next) {
         const struct spt_scope *child = SPT_OF(l, struct spt_scope, sibling);
         if (!child->kind.is_root) {
             push_children(L, child);
             continue;
         }
-        push_task_row(L, child->task);
+        push_task_row(L, spt_task_of_scope(child));
         lua_getfield(L, -1, "children");
         push_children(L, child);
         lua_pop(L, 1);

@@ -107,7 +107,8 @@ struct spt_scope *spt_block_check_open(lua_State *L, int arg)
 {
     struct spt_scope *scope = check_own(L, arg);
     const struct spt_task *t = spt_sched_of_scope(scope)->current;
-    const struct spt_scope *floor = t->turn.frame ? t->turn.frame->scope : &t->root;
+    const struct spt_scope *floor =
+        t->sched->run.turns.frame ? t->sched->run.turns.frame->scope : &t->root;
     if (!scope->open)
         spt_error_usage(L, "the group is closed");
     for (const struct spt_scope *s = t->scope; s != floor && s != &t->root; s = s->parent)
@@ -140,7 +141,7 @@ int spt_block_join(lua_State *L)
 bool spt_block_is_innermost(const struct spt_scope *scope)
 {
     const struct spt_task *t = spt_sched_of_scope(scope)->current;
-    const struct spt_frame *frame = t ? t->turn.frame : NULL;
+    const struct spt_frame *frame = t ? t->sched->run.turns.frame : NULL;
     return t && scope->open && t->scope == scope && (!frame || frame->scope != scope) &&
            t->id == SPT_OF(scope, const struct spt_block, scope)->owner;
 }
@@ -158,6 +159,7 @@ struct spt_scope *spt_block_open(lua_State *L, struct spt_sched *s, struct spt_s
     struct spt_scope *scope = &block->scope; /* the other functions use the userdata as this */
     memset(block, 0, sizeof *block);
     block->owner = t->id;
+    block->task = t;
     block->due_ns = SPT_NEVER;
     spt_link_init(&block->starts);
     spt_link_init(&block->start);
@@ -169,7 +171,7 @@ struct spt_scope *spt_block_open(lua_State *L, struct spt_sched *s, struct spt_s
     lua_setiuservalue(L, -2, SPT_TASK_UV_SCOPE);
     lua_pop(L, 1);
     kind.is_block = true;
-    spt_scope_open(scope, kind, t->scope, t);
+    spt_scope_open(scope, &block->lists, kind, t->scope);
     if (scope->kind.cancels_children_only) /* a variable, which may be left open */
         spt_trace_pin(&s->trace, block->spawn_place = spt_inspect_place(L, s, 1));
     t->scope = scope;
@@ -210,7 +212,7 @@ bool spt_block_is_inside(const struct spt_task *t, const void *outer)
 void spt_block_close(lua_State *L, int handle)
 {
     struct spt_scope *scope = lua_touserdata(L, handle);
-    struct spt_task *t = scope->task;
+    struct spt_task *t = spt_task_of_scope(scope);
     handle = lua_absindex(L, handle);
     spt_scope_close(scope);
     t->scope = scope->parent;
@@ -350,9 +352,10 @@ static int l_deadline(lua_State *L)
 static int l_failed(lua_State *L)
 {
     struct spt_scope *scope = check_own(L, 1);
-    if (spt_list_is_empty(&scope->failed))
+    const struct spt_link *failed = &spt_scope_lists(scope)->failed;
+    if (spt_list_is_empty(failed))
         return 0;
-    struct spt_task *t = SPT_OF(scope->failed.next, struct spt_task, link);
+    struct spt_task *t = SPT_OF(failed->next, struct spt_task, link);
     spt_task_push(L, t);
     spt_task_collect(t);
     return 1;

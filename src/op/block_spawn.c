@@ -72,7 +72,7 @@ static struct spt_task *spawner(lua_State *L, const struct spt_scope *scope)
     struct spt_task *current = spt_sched_of_scope(scope)->current;
     if (!scope->open || scope->tasks.joined)
         spt_error_usage(L, "the group is closed");
-    return current ? current : scope->task;
+    return current ? current : spt_task_of_scope(scope);
 }
 
 /* Spawns a task of the scope. The stack holds the group, perhaps an item, the function and its

@@ -240,7 +240,7 @@ static void test_task_that_spawns_itself_does_not_outlive_the_host(void **state)
           "core.spawn(hydra) fake 'a'");
     fixture.sched.run.shutting_down = true;
     spt_scope_cancel(
-        &SPT_OF(fixture.sched.tree.mains.children.next, struct spt_scope, sibling)->task->root,
+        SPT_OF(fixture.sched.tree.mains_lists.children.next, struct spt_scope, sibling),
         "shutdown", NULL);
     for (int i = 0; i < 1000; i++)
         lap();

@@ -252,7 +252,7 @@ void cancel(const char *global, const char *reason)
 
 void cancel_mains(void)
 {
-    struct spt_link *mains = &fixture.sched.tree.mains.children;
+    struct spt_link *mains = &fixture.sched.tree.mains_lists.children;
     for (struct spt_link *l = mains->next; l != mains; l = l->next)
         spt_scope_cancel(SPT_OF(l, struct spt_scope, sibling), "shutdown", NULL);
 }
@@ -308,7 +308,7 @@ static unsigned census(void)
     bad += left(!spt_list_is_empty(&s->tree.unhandled), "failures were not reported");
     bad += left(spt_timer_next(&s->tree.timers) != SPT_NEVER, "timers are armed");
     bad += left(s->anchors.nfree != s->anchors.n, "tasks are anchored");
-    bad += left(!spt_list_is_empty(&s->tree.mains.children), "the mains' scope has children");
+    bad += left(!spt_list_is_empty(&s->tree.mains_lists.children), "the mains' scope has children");
     bad += left(s->tree.mains.tasks.live || s->tree.background.tasks.live, "scopes count tasks");
     bad += left(s->current, "a task is running");
     bad += left(lua_gettop(s->main), "values are on the main stack");
