@@ -22,9 +22,9 @@ int spt_share_init(struct spt_share *s, bool cookies, const char *const *resolve
 /* Frees the share. No handle may have it set. */
 void spt_share_release(struct spt_share *s);
 
-/* Sets the shared TLS sessions on a handle. Every handle needs one: without it, a handle makes a list of TLS
- * sessions of its own. libcurl up to 8.11 leaks that list when the handle is given a share
- * later. */
+/* Sets the share of TLS sessions on a handle. Every handle needs one: without it, a handle makes a
+ * list of TLS sessions of its own. libcurl up to 8.11 leaks that list when the handle is given a
+ * share later. */
 void spt_share_apply(const struct spt_share *s, CURL *curl, bool no_cookies);
 
 /* Clears the share on a handle, which curl_easy_reset() does not. */
