@@ -208,9 +208,11 @@ describe("a time limit", function()
   end)
 
   it("a timeout ends a hundred requests that are never answered", function()
-    local session <close> = http.session { limit = 100, limit_per_host = 100, timeout = 0.1 }
+    local session <close> = http.session { limit = 100, limit_per_host = 100 }
     local tasks = {}
-    for i = 1, 100 do tasks[i] = task.spawn(session.get, session, URL .. "/stall") end
+    for i = 1, 100 do
+      tasks[i] = task.spawn(session.get, session, URL .. "/stall", { timeout = 0.1 })
+    end
     for _, t in ipairs(tasks) do raises_error({ code = "timeout" }, t.await, t) end
     works(session)
   end)
