@@ -116,8 +116,8 @@ static void test_sched_spawn_outside_the_drain_wakes(void **state)
     run();
     assert_int_equal(fixture.wakes, 1);
     spt_scope_cancel(
-        SPT_OF(fixture.sched.tree.mains_lists.children.next, struct spt_scope, sibling),
-        "cancel", NULL);
+        SPT_OF(fixture.sched.tree.mains_lists.children.next, struct spt_scope, sibling), "cancel",
+        NULL);
     assert_int_equal(fixture.wakes, 2);
     run();
     assert_int_equal(fixture.wakes, 2);

@@ -240,8 +240,8 @@ static void test_task_that_spawns_itself_does_not_outlive_the_host(void **state)
           "core.spawn(hydra) fake 'a'");
     fixture.sched.run.shutting_down = true;
     spt_scope_cancel(
-        SPT_OF(fixture.sched.tree.mains_lists.children.next, struct spt_scope, sibling),
-        "shutdown", NULL);
+        SPT_OF(fixture.sched.tree.mains_lists.children.next, struct spt_scope, sibling), "shutdown",
+        NULL);
     for (int i = 0; i < 1000; i++)
         lap();
     assert_int_equal(fixture.sched.counts.live, 0);
