@@ -124,8 +124,8 @@ task.move_on_after(0.05, s.get, s, origin .. "/delay/5")
         self.assertEqual((len(spans), points), (1, []))
 
 
-# Gives the end of a run a minute to send what is left. A machine may stand still for the two seconds
-# that it has otherwise.
+# Gives the end of a run a minute to send what is left. A machine may stand still for the two
+# seconds that it has otherwise.
 PATIENT = """
 local function upvalue(fn, name)
   for i = 1, 255 do

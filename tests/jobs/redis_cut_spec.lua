@@ -195,7 +195,7 @@ describe("a connection to Redis that is cut", function()
     asks_again.wait()
     way.edit = function(direction, bytes) -- the answer to the close arrives after the take's end
       local is_answer = direction == "down" and bytes:find "^:%d"
-      if direction == "up" and bytes:find("t2", 1, true) then ended = true end -- it is sent: a fault
+      if direction == "up" and bytes:find("t2", 1, true) then ended = true end -- a fault
       while is_answer and not ended do task.checkpoint() end
       return bytes
     end

@@ -521,7 +521,7 @@ describe("a fault of Redis", function()
     server:thaw()
     equal(t:await(), 1)
     a.link.silence = 60
-    server:command("HINCRBYFLOAT", "septet:{q}:meta", "beat", -3600) -- as if it was stopped for long
+    server:command("HINCRBYFLOAT", "septet:{q}:meta", "beat", -3600) -- as if it had been stopped
     local got = take(b, 10, "u")
     equal({ #got, got[1].key, got[1].attempt }, { 2, "l", 1 })
     equal(finish(a, "k", "t"), true)

@@ -227,8 +227,8 @@ describe("a rate", function()
     local server <close> = testing.serve(function() return 204 end)
     local session <close> = http.session { rate = "1/30s" }
     session:get(server.url)
-    raises_error({ code = "timeout", reason = "total", phase = "queue" }, session.get, session, server.url,
-      { timeout = 0.01 })
+    raises_error({ code = "timeout", reason = "total", phase = "queue" }, session.get, session,
+      server.url, { timeout = 0.01 })
     task.move_on_after(0.01, function()
       task.group(function(g)
         for _ = 1, 50 do g:spawn(session.get, session, server.url) end
