@@ -32,10 +32,11 @@ static void set_locals(lua_State *L, struct spt_task *t)
     lua_pop(L, 1);
 }
 
+/* Returns the running task. A leaf has no place for locals, and only finalizers run in it. */
 static struct spt_task *check_current(lua_State *L)
 {
     struct spt_task *t = spt_env(L)->sched->current;
-    if (!t)
+    if (!t || spt_task_is_leaf(t))
         spt_error_usage(L, "cannot set a task-local here: not inside a task");
     return t;
 }
@@ -93,12 +94,9 @@ static void leave(lua_State *L, struct spt_task *t)
     lua_pop(L, 1);
 }
 
-/* Sets the coroutine in which the innermost `with` is open. Returns the one before. A leaf opens
- * none, but a finalizer may. */
+/* Sets the coroutine in which the innermost `with` is open. Returns the one before. */
 static lua_State *enter(struct spt_task *t, lua_State *in)
 {
-    if (spt_task_is_leaf(t))
-        return NULL;
     lua_State *outer = t->more.local_in;
     t->more.local_in = in;
     return outer;
