@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Finalizers that run within a task of task.sleep alone, which has no place for what scripts do in a
--- task: while it begins, by an argument that is refused, and while it ends, by its cancellation.
+-- Finalizers that run within a task of task.sleep alone, which has no place for what scripts do in
+-- a task: while it begins, by an argument that is refused, and while it ends, by its cancellation.
 local sync, task = require "septet.sync", require "septet.task"
 
 local var, lock = task.var(0), sync.lock()
