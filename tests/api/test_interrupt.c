@@ -135,6 +135,53 @@ static void test_interrupt_of_a_script_that_yields_for_ever(void **state)
     check_spin(*state, PRELUDE ON_CLOSE "alarm() while true do task.sleep(0) end");
 }
 
+static int pause_start(septet_op *op)
+{
+    return SEPTET_OK;
+}
+
+static void pause_cancel(septet_op *op)
+{
+}
+
+static int pause_push(septet_op *op, lua_State *L)
+{
+    return 0;
+}
+
+static const septet_op_type pause_type = {.name = "pause",
+                                          .size = sizeof(septet_op),
+                                          .abi = SEPTET_OP_ABI,
+                                          .start = pause_start,
+                                          .cancel = pause_cancel,
+                                          .push = pause_push};
+
+/* Runs no code after the interrupt that could feel it. */
+static int l_interrupt_and_wait(lua_State *L)
+{
+    septet_op *op = septet_op_new(L, &pause_type);
+    septet_interrupt(septet_host_of(L));
+    return septet_op_await(L, op);
+}
+
+/* A task that is one request, and whose response has come, is the first to feel the interrupt: it
+ * fails before it takes the response, which is freed then. */
+static void test_interrupt_of_a_request_that_is_done(void **state)
+{
+    struct host_fixture *f = *state;
+    lua_register(f->L, "interrupt_and_wait", l_interrupt_and_wait);
+    assert_int_equal(run_script(f->host, PRELUDE ON_CLOSE
+                                "local session, get = http.session() "
+                                "repeat "
+                                "  get = task.spawn(session.get, session, origin .. '/bytes/9999') "
+                                "  task.sleep(0) "
+                                "  while get:waits_for() ~= '' do task.sleep(0) end "
+                                "until get:status() == 'suspended' "
+                                "interrupt_and_wait()"),
+                     SEPTET_EINTERRUPTED);
+    check_interrupted(f);
+}
+
 static void test_interrupt_of_a_script_that_has_ended(void **state)
 {
     struct host_fixture *f = *state;
@@ -156,6 +203,7 @@ int main(void)
         TEST(test_interrupt_of_a_script_that_spins),
         TEST(test_interrupt_of_a_coroutine_that_spins),
         TEST(test_interrupt_of_a_script_that_yields_for_ever),
+        TEST(test_interrupt_of_a_request_that_is_done),
         TEST(test_interrupt_of_a_script_that_has_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
