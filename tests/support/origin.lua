@@ -139,6 +139,34 @@ function origin.eventually(fn)
   end
 end
 
+--- Waits until so many requests for a path are in the log since a mark. Reads each line once: a
+--- thousand lines that are read again and again would be all that a slow machine does.
+function origin.await_requests(mark, path, n)
+  local file <close> = assert(io.open(origin.log_path))
+  local seen, wanted = 0, ('"path": "%s"'):format(path)
+  origin.eventually(function()
+    file:seek("set", mark)
+    local whole = file:read("a"):match "^.*\n" or ""
+    mark = mark + #whole
+    for line in whole:gmatch "[^\n]+" do
+      if line:find('"event": "request"', 1, true) and line:find(wanted, 1, true) then
+        seen = seen + 1
+      end
+    end
+    return seen >= n
+  end)
+end
+
+--- Calls fn(seconds), whose request has to reach that limit, but not before the origin has answered
+--- so far as it does. Where the machine stood still until then, fn fails: a longer limit is tried.
+function origin.with_limit(seconds, fn)
+  while seconds < 10 do
+    if task.pcall(fn, seconds) then return end
+    seconds = 2 * seconds
+  end
+  fn(seconds)
+end
+
 local scripts = 0
 
 --- The bytes in hexadecimal digits.

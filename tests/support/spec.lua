@@ -5,7 +5,7 @@
 -- file holds none, and where the file ends, by an error or by os.exit, before its last line.
 local task = require "septet.task"
 
-local LIMIT = tonumber(os.getenv "SPEC_LIMIT" or "60") -- seconds; a spec that needs them hangs
+local LIMIT = tonumber(os.getenv "SPEC_LIMIT" or "120") -- seconds; a spec that needs them hangs
 local HERE = arg[0]:match("^(.*)/[^/]*$") or "."
 package.path = HERE .. "/?.lua;" .. package.path
 local compare = require "compare"
