@@ -32,7 +32,8 @@ describe("fault.40 http.40 a Retry-After", function()
       equal({ r.status, r.attempts }, { 503, 1 })
     end
     -- The delay would outlast the request.
-    local r = session:get(origin.failing(1, "&retry-after=4"), { timeout = 0.5 })
+    local r = session:get(origin.failing(1, "&retry-after=900"),
+      { timeout = 60, retries = { backoff = 0.001, max_wait = 1000 } })
     equal({ r.status, r.attempts }, { 503, 1 })
   end)
 

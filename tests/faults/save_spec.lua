@@ -48,10 +48,14 @@ describe("a save that breaks off keeps its part:", function()
   end)
 
   it("fault.16 a reset, a timeout and too many bytes keep the part", function()
-    breaks_off("/stall?after=5000&length=10000", 5000,
-      { code = "timeout", reason = "idle", phase = "receive" }, { timeout = { idle = 0.2 } })
-    breaks_off("/stall?after=500&length=10000", 500, { code = "timeout", reason = "total" },
-      { timeout = 0.6 })
+    origin.with_limit(0.2, function(idle)
+      breaks_off("/stall?after=5000&length=10000", 5000,
+        { code = "timeout", reason = "idle", phase = "receive" }, { timeout = { idle = idle } })
+    end)
+    origin.with_limit(0.6, function(total)
+      breaks_off("/stall?after=500&length=10000", 500, { code = "timeout", reason = "total" },
+        { timeout = total })
+    end)
     breaks_off("/reset", 0, { code = "reset" })
   end)
 

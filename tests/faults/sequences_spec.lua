@@ -198,7 +198,10 @@ describe("sequences of hooks:", function()
   it("cancelled after the headers", function()
     sequence("start create try created sent head body exception", {},
       get "/stall?after=10&length=100&seq=b",
-      at_origin("/stall?after=10&length=100&seq=b", function(t) task.sleep(0.02) t:cancel() end))
+      function(t, session)
+        origin.eventually(function() return session:stats().bytes_received == 10 end)
+        t:cancel()
+      end)
     local events = sequence("start create try created sent head body exception", {},
       function(session, options)
         local r <close> = session:stream("GET", URL .. "/stall?after=10&length=100", options)

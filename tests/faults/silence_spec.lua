@@ -82,13 +82,15 @@ end)
 describe("H-10: an extension of a chunk that never ends", function()
   local CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
-  -- Returns a server that sends it in small pieces, for seconds, after the given bytes.
-  local function endless(before)
+  -- Returns a server that sends it in small pieces, for seconds, after the given bytes. Then it
+  -- ends the connection, or goes on as `ending` says.
+  local function endless(before, ending)
     local steps = { CHUNKED .. before .. "5;" }
     for _ = 1, 200 do
       steps[#steps + 1] = 0.02
       steps[#steps + 1] = "aaaaaaaa"
     end
+    steps[#steps + 1] = ending
     return origin.raw(steps)
   end
 
@@ -105,8 +107,11 @@ describe("H-10: an extension of a chunk that never ends", function()
 
   it("the total timeout or a cancellation ends an endless chunk extension", function()
     local session <close> = http.session { timeout = { idle = 20 } }
-    raises_error({ kind = "HttpError", code = "timeout", reason = "total", phase = "receive" },
-      session.get, session, endless "", { timeout = { total = 0.2 } })
+    local slow = endless("", "stall")
+    origin.with_limit(0.2, function(total)
+      raises_error({ kind = "HttpError", code = "timeout", reason = "total", phase = "receive" },
+        session.get, session, slow, { timeout = { total = total } })
+    end)
     local fast = origin.raw { CHUNKED .. "5;", { "aaaaaaaa", MANY }, "stall" }
     local t = task.spawn(session.get, session, fast)
     for _ = 1, 20 do equal(session:get(origin.url .. "/bytes/3").body, "012") end
