@@ -179,13 +179,18 @@ describe("sequences of hooks:", function()
     end)
     sequence("start create miss resolve resolved! created! exception", { resolver = DNS },
       get(at "silent"), function(t) turns(3) t:cancel() end)
+    local mark = origin.mark()
+    local function other_is_there() -- the only one in the queue is no longer the other
+      return origin.requests(mark, "/stall?seq=c")[1]
+    end
     sequence("start queue queued! exception", { limit = 1 }, function(session, options)
-      local other = task.spawn(session.get, session, URL .. "/stall")
-      task.checkpoint()
+      local other = task.spawn(session.get, session, URL .. "/stall?seq=c")
+      origin.eventually(other_is_there)
       local ok, err = pcall(session.get, session, URL .. "/bytes/3", options)
       other:cancel()
       if not ok then error(err, 0) end
     end, function(t, session)
+      origin.eventually(other_is_there)
       origin.eventually(function() return session:stats().queued == 1 end)
       t:cancel()
     end)
