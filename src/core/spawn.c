@@ -20,7 +20,7 @@
  * until either sets a local. */
 static void inherit_locals(lua_State *L, struct spt_task *t, const struct spt_task *parent)
 {
-    if (!parent->body.has_locals)
+    if (!parent->body.has_locals || spt_task_is_leaf(t))
         return;
     spt_task_push(L, parent);
     lua_getiuservalue(L, -1, SPT_TASK_UV_LOCALS);
@@ -57,15 +57,16 @@ static void enter(struct spt_task *t, struct spt_scope *owner)
 }
 
 /* Pushes the handle of a new task for the function below its arguments on top of the stack. Gives
- * it a coroutine at once if it needs one before its first turn. */
+ * it a coroutine at once if it needs one before its first turn. A task of the host is no leaf: what
+ * a finalizer spawns in a leaf belongs to the scope around it, and there nothing would end it. */
 static struct spt_task *push_new(lua_State *L, struct spt_sched *s, struct spt_account *account,
-                                 bool shown, int nargs)
+                                 bool may_be_leaf, int nargs)
 {
     int fn = lua_gettop(L) - nargs;
     bool hooked = s->debug_hook.by_scripts && lua_gethook(L);
     bool early = hooked || !spt_first_call_fits(nargs);
     enum spt_bare_kind kind = early ? SPT_BARE_NONE : spt_bare_kind_of(L, s, fn);
-    bool leaf = kind == SPT_BARE_WAIT && nargs == 1 && !shown;
+    bool leaf = kind == SPT_BARE_WAIT && nargs == 1 && may_be_leaf;
     size_t size = leaf ? SPT_TASK_LEAF_SIZE : sizeof(struct spt_task);
     struct spt_task *t =
         lua_newuserdatauv(L, size, leaf ? SPT_TASK_UV_LAST_OF_LEAF : SPT_TASK_UV_LAST);
@@ -103,7 +104,7 @@ static struct spt_task *spawn(lua_State *L, struct spt_scope *owner, struct spt_
         spt_error_limit(L, spt_account_owner(full), "spawn", "tasks", full->limits.tasks);
     if (fn + nargs > LUA_MINSTACK - 8) /* C code has so many slots of the stack anyway */
         luaL_checkstack(L, 8, "too many arguments");
-    struct spt_task *t = push_new(L, s, account, shown, nargs);
+    struct spt_task *t = push_new(L, s, account, parent && !shown, nargs);
     uint64_t place = spt_inspect_function_place(L, s, shown ? shown : fn);
     *(spt_task_is_leaf(t) ? &s->run.bare.place : &t->more.function_place) = place;
     if (place >> 32 > SPT_TRACE_KEPT)

@@ -174,7 +174,7 @@ static int l_try_acquire(lua_State *L)
     spt_check_most(L, 1);
     struct lock *lock = check_acquire(L);
     struct spt_task *t = spt_env(L)->sched->current;
-    if (!t)
+    if (!t || spt_task_is_leaf(t)) /* only finalizers run in a leaf, which is kept by none */
         return spt_error_usage(L, "cannot hold a lock here: not inside a task");
     bool taken = !lock->owner;
     if (taken) {

@@ -3,7 +3,7 @@
 -- a task: while it begins, by an argument that is refused, and while it ends, by its cancellation.
 local sync, task = require "septet.sync", require "septet.task"
 
-local var, lock = task.var(0), sync.lock()
+local var, lock, semaphore = task.var(0), sync.lock(), sync.semaphore(1)
 local live, ended = {}, 0 -- ids of such tasks; number of ended tasks that finalizers spawned
 
 -- Begins and ends such tasks until finalizers have called each of the functions in one. Returns the
@@ -60,8 +60,8 @@ local works = {
   ["spawn a bare sleep"] = function() task.spawn(task.sleep, 0) end,
   ["spawn in the background"] = function() task.background(task.sleep, 0) end,
   ["acquire"] = function()
-    assert(lock:try_acquire())
-    lock:release()
+    assert(semaphore:try_acquire())
+    semaphore:release()
   end,
   ["read a task-local"] = function() equal(var:get(), 0) end,
   ["cancel the task"] = function() task.current():cancel "by a finalizer" end,
@@ -75,7 +75,7 @@ local works = {
   end,
 }
 
--- What needs a task that can wait, or that keeps task-locals.
+-- What needs a task that can wait, or that keeps task-locals or a lock.
 local refused = {
   ["sleep"] = function() task.sleep(0) end,
   ["await"] = function() task.spawn(nothing):await() end,
@@ -87,6 +87,7 @@ local refused = {
   ["gather"] = function() task.gather { nothing } end,
   ["a timeout"] = function() task.timeout(5, nothing) end,
   ["a shield"] = function() task.shield(nothing) end,
+  ["a lock"] = function() lock:try_acquire() end,
   ["var:set"] = function() var:set(1) end,
   ["var:with"] = function() var:with(1, nothing) end,
 }
@@ -97,7 +98,7 @@ describe("a finalizer within a task that only sleeps", function()
     for name in pairs(works) do equal({ name, errors[name] }, { name, false }) end
   end)
 
-  it("is refused what waits and what sets task-locals", function()
+  it("is refused what waits, holds a lock or sets task-locals", function()
     local _, errors = within_leaves(refused)
     for name in pairs(refused) do
       equal({ name, task.is(errors[name], "Usage") }, { name, true })

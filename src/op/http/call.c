@@ -433,8 +433,8 @@ struct spt_http_pool *spt_http_pool_new(lua_State *L, struct spt_env *env)
     spt_http_refs_clear(&pool->refs);
     spt_link_init(&pool->idle);
     spt_link_init(&pool->resource.link);
-    spt_env_add(env, &pool->resource);
     lua_rawsetp(L, LUA_REGISTRYINDEX, pool); /* as a call may outlive the functions */
+    spt_env_add(env, &pool->resource);
     spt_http_hooks_open(L);
     return pool;
 }

@@ -201,7 +201,7 @@ static void attach(struct spt_http_stream *stream, struct spt_http_call *call,
     call->request.manner.follows_redirects = !no_follow;
     call->request.events = &events;
     spt_env_add(stream->env, &stream->host_resource);
-    stream->scope = stream->env->sched->current->scope;
+    stream->scope = spt_scope_keeper(stream->env->sched->current->scope);
     spt_scope_add(stream->scope, &stream->resource);
 }
 
@@ -324,7 +324,7 @@ static int l_home(lua_State *L)
     struct home *home = lua_newuserdatauv(L, sizeof *home, 0);
     *home = (struct home){.resource.release = on_home_scope_end,
                           .host_resource.release = on_home_host_end,
-                          .scope = task->scope};
+                          .scope = spt_scope_keeper(task->scope)};
     spt_link_init(&home->resource.link);
     spt_link_init(&home->host_resource.link);
     luaL_setmetatable(L, HOME);
