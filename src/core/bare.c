@@ -12,6 +12,9 @@
 
 void spt_bare_allow(struct spt_sched *s, enum spt_bare_kind kind, lua_CFunction function)
 {
+    for (unsigned i = 0; i < s->run.bare.n; i++)
+        if (s->run.bare.functions[i] == function)
+            return;
     assert(s->run.bare.n < SPT_BARE_FUNCTIONS);
     s->run.bare.kinds[s->run.bare.n] = (uint8_t)kind;
     s->run.bare.functions[s->run.bare.n++] = function;

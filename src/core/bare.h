@@ -26,7 +26,7 @@ enum spt_bare_kind {
 };
 
 /* Lets tasks run a function without a coroutine. The function must only check its arguments, and
- * then await one operation that fits into the slot. */
+ * then await one operation that fits into the slot. It may be allowed again. */
 void spt_bare_allow(struct spt_sched *s, enum spt_bare_kind kind, lua_CFunction function);
 
 /* Returns the kind of the function at `index`. */

@@ -112,10 +112,19 @@ static const opener *const groups[] = {tasks, exchange, http, files, others};
 /* The upvalues of l_missing. The first is the env. */
 enum { NEXT_GROUP = 2 };
 
+/* The types that a core opens would replace those of a later host of the state. */
+static bool is_replaced(lua_State *L, int core)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, SPT_CORE);
+    bool same = lua_rawequal(L, -1, core);
+    lua_pop(L, 1);
+    return !same;
+}
+
 static bool open_next(lua_State *L, int core)
 {
     const lua_Integer next = lua_tointeger(L, lua_upvalueindex(NEXT_GROUP));
-    if (next == sizeof groups / sizeof *groups)
+    if (next == sizeof groups / sizeof *groups || is_replaced(L, core))
         return false;
     lua_newtable(L);
     for (const opener *open = groups[next]; *open; open++)

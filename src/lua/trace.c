@@ -257,17 +257,25 @@ static void on_host_end(struct spt_resource *resource)
     readers->block = readers->file_block = NULL;
 }
 
-void spt_open_trace(lua_State *L, struct spt_env *env)
+static void make_readers(lua_State *L, struct spt_env *env)
 {
     struct spt_trace_readers *readers = lua_newuserdatauv(L, sizeof *readers, 0);
     *readers = (struct spt_trace_readers){
         .env = env, .resource.release = on_host_end, .wake_ns = SPT_NEVER};
     spt_link_init(&readers->recordings);
     spt_link_init(&readers->resource.link);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, readers); /* for as long as the env refers to it */
+    if (env->trace_readers)                     /* a finalizer has opened it meanwhile */
+        return;
     spt_env_add(env, &readers->resource);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, readers);      /* for as long as the env refers to it */
-    env->trace_readers = env->loop ? readers : NULL; /* NULL: opened after the host's end */
-    spt_add_functions(L, env, functions);
+    env->trace_readers = readers;
     lua_pushnil(L); /* the sinks of an earlier host of this state */
     lua_setfield(L, LUA_REGISTRYINDEX, SINKS);
+}
+
+void spt_open_trace(lua_State *L, struct spt_env *env)
+{
+    if (env->loop && !env->trace_readers) /* not after the host's end, and not anew */
+        make_readers(L, env);
+    spt_add_functions(L, env, functions);
 }
