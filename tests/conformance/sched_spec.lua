@@ -9,7 +9,8 @@ local HERE = (...):match("^(.*)/[^/]*$") or "."
 -- Runs the command with options and the path of a script; a script that spins for ever is ended by
 -- the shell. Returns what it printed, and its exit status.
 local function run_file(options, path)
-  return command.shell(("ulimit -t 60; '%s' %s '%s'"):format(command.path, options, path))
+  return command.shell_and_slow_turns(
+    ("ulimit -t 60; '%s' %s '%s'"):format(command.path, options, path))
 end
 
 local PRELUDE = 'local task, testing = require "septet.task", require "septet.testing"\n'

@@ -529,7 +529,7 @@ describe("a process", function()
     ]]
     local function run(ending)
       local printed, status = command.run(script:format(ending))
-      return { without_slow(printed), status }
+      return { printed, status }
     end
     equal(run "print 'end'", { "end\n", 0 })
     local failed = run "error 'failed'"
@@ -552,7 +552,7 @@ describe("a process", function()
       until not ok
       print(err.kind)
     ]]
-    equal({ without_slow(printed), status }, { "IoError\n", 0 })
+    equal({ printed, status }, { "IoError\n", 0 })
   end)
 end)
 

@@ -16,12 +16,18 @@ end
 command.words = own_words()
 
 --- Runs a shell's command. Returns what it prints, on both outputs, and its exit status.
-function command.shell(line)
+function command.shell_and_slow_turns(line)
   local pipe = assert(io.popen(line .. " 2>&1"))
   local printed = pipe:read "a"
   local _, how, status = pipe:close()
   equal(how, "exit")
   return printed, status
+end
+
+--- The same, without the warnings of slow turns.
+function command.shell(line)
+  local printed, status = command.shell_and_slow_turns(line)
+  return without_slow(printed), status
 end
 
 local PRELUDE = [[
