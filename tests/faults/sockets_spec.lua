@@ -139,7 +139,8 @@ describe("connecting", function()
       queued[#queued + 1] = net.connect { path = f.path, timeout = 0.1 }
     end
     local ok, err
-    repeat ok, err = task.pcall(fill) until not ok
+    -- One alone may fail because the machine stood still.
+    repeat ok, err = task.pcall(fill) until not ok and not task.pcall(fill)
     equal(err.code, "timeout")
     local t = waiting(net.connect, { path = f.path })
     cancel(t)
