@@ -2,6 +2,7 @@
 """The rows of instructions.py: each kind of work, what it is compared with, and its target."""
 
 import dataclasses
+import functools
 import re
 import tempfile
 import typing
@@ -57,10 +58,16 @@ def of_body(work):
     ]
 
 
+@functools.cache
+def saved_folder():
+    """Returns a folder that is removed at the end."""
+    return tempfile.TemporaryDirectory(prefix="septet-bench-")
+
+
 def of_curl(saves):
     def command(place, n):
         url = place.servers["bodies"][0].replace("/body", f"/{n}")
-        to = tempfile.gettempdir() + "/septet-bench-saved" if saves else "/dev/null"
+        to = f"{saved_folder().name}/{n}" if saves else "/dev/null"
         return [harness.find_program("curl", "curl"), "-q", "-s", "-o", to, url]
     return command
 
