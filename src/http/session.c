@@ -20,7 +20,7 @@
 
 enum {
     CONNECTIONS_MIN = 256,  /* lower bound of the connections that a session keeps */
-    CONNECTIONS_OF_ONE = 64 /* connections of a multi, before another one is made */
+    CONNECTIONS_OF_ONE = 48 /* at most, of a multi before another one is made */
 };
 
 void spt_session_schedule(struct spt_session *session)
@@ -43,13 +43,22 @@ struct spt_request *spt_session_admit(struct spt_session *session)
 
 /* --- the multis --- */
 
-/* Returns a further multi, or NULL if memory is out. */
+/* Returns how many connections a multi takes while others have room. */
+static long capacity(const struct spt_multi *multi)
+{
+    return multi->max < CONNECTIONS_OF_ONE ? multi->max : CONNECTIONS_OF_ONE;
+}
+
+/* Returns a further multi, or NULL if the session has as many as it may, or memory is out. The
+ * last one takes what is left of the connections that the session keeps. */
 static struct spt_multi *add_multi(struct spt_session *session)
 {
-    struct spt_multi *multi = malloc(sizeof *multi);
+    long left = session->home.max - (long)session->multis.n * CONNECTIONS_OF_ONE;
+    struct spt_multi *multi = left > 0 ? malloc(sizeof *multi) : NULL;
     if (!multi)
         return NULL;
-    if (spt_multi_init(multi, session, CONNECTIONS_OF_ONE) != SEPTET_OK ||
+    long max = left < CONNECTIONS_OF_ONE ? left : CONNECTIONS_OF_ONE;
+    if (spt_multi_init(multi, session, max) != SEPTET_OK ||
         spt_dns_map_init_like(&multi->dns_map, &session->home.dns_map) != SEPTET_OK) {
         spt_multi_close(multi);
         spt_dns_map_release(&multi->dns_map);
@@ -76,10 +85,13 @@ static struct spt_multi *next_full(struct spt_session *session)
 static struct spt_multi *multi_with_room(struct spt_session *session)
 {
     struct spt_link *head = &session->multis.all;
-    for (struct spt_link *l = head->next; l != head; l = l->next)
-        if (SPT_OF(l, struct spt_multi, link)->sums.connections < CONNECTIONS_OF_ONE)
-            return SPT_OF(l, struct spt_multi, link);
-    struct spt_multi *multi = session->multis.n < session->multis.max ? add_multi(session) : NULL;
+    struct spt_multi *multi;
+    for (struct spt_link *l = head->next; l != head; l = l->next) {
+        multi = SPT_OF(l, struct spt_multi, link);
+        if (multi->sums.connections < capacity(multi))
+            return multi;
+    }
+    multi = add_multi(session);
     return multi ? multi : next_full(session);
 }
 
@@ -210,7 +222,6 @@ static int init_multis(struct spt_session *session, unsigned limit)
     spt_link_init(&session->multis.all);
     spt_link_init(&session->multis.pending);
     session->multis.n = 1;
-    session->multis.max = (unsigned)((max + CONNECTIONS_OF_ONE - 1) / CONNECTIONS_OF_ONE);
     int rc = spt_multi_init(&session->home, session, max);
     spt_list_push(&session->multis.all, &session->home.link);
     return rc;

@@ -92,7 +92,7 @@ struct spt_multi {
 
 struct spt_session_multis {
     struct spt_link all; /* the first of them is `home` */
-    unsigned n, max;     /* number of them, and its maximum */
+    unsigned n;          /* number of them */
     uint64_t pruned_ns;  /* when those that are no longer used were last looked for */
     struct spt_link pending;
     struct spt_place_table places;
