@@ -5,6 +5,8 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "option_table.h"
+
 int load_chunk(lua_State *L)
 {
     const struct chunk *chunk = lua_touserdata(L, 1);
@@ -20,9 +22,26 @@ int load_file(lua_State *L)
     return 1;
 }
 
+/* Raises the error for a script that cannot be opened, with what the user may have meant. */
+static int no_script(lua_State *L, const char *word)
+{
+    const char *near = option_table_near_command(word);
+    if (near != NULL)
+        return luaL_error(L, "%s, did you mean 'septet %s'?", lua_tostring(L, -1), near);
+    if (strpbrk(word, "/.") == NULL)
+        return luaL_error(L, "%s, and there is no such command (try 'septet --help')",
+                          lua_tostring(L, -1));
+    return lua_error(L);
+}
+
 int load_script(lua_State *L)
 {
-    load_file(L);
+    const char *path = lua_touserdata(L, 1);
+    int status = luaL_loadfile(L, path);
+    if (status == LUA_ERRFILE && path != NULL)
+        return no_script(L, path);
+    if (status != LUA_OK)
+        return lua_error(L);
     if (lua_getglobal(L, "arg") != LUA_TTABLE)
         return luaL_error(L, "'arg' is not a table");
     int count = (int)luaL_len(L, -1);
@@ -92,6 +111,9 @@ int load_command(lua_State *L)
 {
     const struct command *command = lua_touserdata(L, 1);
     int n = 3;
+    load_private(L, "septet.command.program", "receive");
+    lua_pushcfunction(L, option_table_push);
+    lua_call(L, 1, 0);
     lua_pushcfunction(L, l_command);
     lua_pushlightuserdata(L, command->status);
     load_private(L, command->module, "run");

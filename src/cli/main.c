@@ -18,6 +18,7 @@
 #include "inspect.h"
 #include "load.h"
 #include "memory.h"
+#include "option_table.h"
 #include "options.h"
 #include "ps.h"
 #include "signals.h"
@@ -298,7 +299,12 @@ static void run_script(struct cli *cli)
 {
     int script = cli->options.script;
     if (cli->options.command != NULL) {
-        struct command command = {cli->options.command, cli->argv + 2, &cli->status};
+        struct command command = {cli->options.command->module, cli->argv + 2, &cli->status};
+        char *name[] = {cli->argv[1], NULL};
+        if (command.module == NULL) { /* it runs without Lua, but for its help */
+            command.module = "septet.command.help";
+            command.argv = name;
+        }
         run_task(cli, cli->argv[1], load_command, &command);
     } else if (options_run_stdin(&cli->options, cli->argc)) {
         run_task(cli, "main", load_file, NULL);
@@ -402,14 +408,14 @@ int main(int argc, char **argv)
     struct cli cli = {.argc = argc, .argv = argv};
     fill_standard_descriptors();
     signals_catch_output();
-    if (argc > 1 && strcmp(argv[1], "ps") == 0)
+    if (ps_is_meant(argc, argv))
         return ps_run(argc, argv);
     inspect_init();
     int status = options_parse(&cli.options, argc, argv);
     if (status != EXIT_DONE)
         return status;
     if (cli.options.help)
-        return finish_output(options_print_help());
+        return finish_output(options_print_help(&cli.options));
     if (options_run_stdin(&cli.options, argc) && isatty(STDIN_FILENO))
         return options_print_usage();
     if (cli.options.workers > 1)

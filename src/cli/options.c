@@ -7,42 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "option_table.h"
+
 static const char usage_line[] = "usage: septet [options] [script [args]]\n";
 
-/* The commands: first words that are no script. The function `run` of a private module gets the
- * other words. */
-static const struct {
-    const char *name, *module;
-} commands[] = {{"jobs", "septet.jobs.command"}, {"trace", "septet.trace.command_trace"}};
-
-static const char help_text[] =
-    "Runs a Lua script as a task: it may await timers, HTTP requests and other tasks.\n"
-    "  -e STAT    run the statement STAT\n"
-    "  -l [G=]MOD  require MOD into the global MOD, or G\n"
-    "  -W         turn warnings on\n"
-    "  -E         ignore the environment: LUA_INIT, LUA_PATH, LUA_CPATH, SEPTET_...\n"
-    "  -v         print the versions, then go on; twice, with what depends on them\n"
-    "  --trace    print a line to stderr for each spawn, wait, cancellation, end and request\n"
-    "  --trace-filter=TASK|URL|KIND --trace-limit=N  only such lines, at most N a second\n"
-    "  --trace=FILE  write a report (.html), Perfetto (.json), HAR (.har), a recording (.trc)\n"
-    "  --summary[=json]  print at the end: requests by host, percentiles, the slowest tasks\n"
-    "  --otlp[=URL] --propagate=HOSTS --har-bodies  OpenTelemetry, bodies: see man septet\n"
-    "  --virtual-time --shuffle=SEED  a clock that jumps when all wait; a drawn order\n"
-    "  --max-slice=S   end a task that runs for more than S seconds without waiting\n"
-    "  --workers=N     run N processes of the script, with their outputs by whole lines\n"
-    "  --version  print the versions and end\n"
-    "  --help     print this and end\n"
-    "  --         end of the options\n"
-    "  -          end of the options, and the script comes from stdin\n"
-    "\n"
-    "septet trace FILE.trc --to FORMAT converts a recording; septet ps PID shows tasks,\n"
-    "septet jobs URL a queue. Options run in their order, before the script. Without one,\n"
-    "-e or -v, stdin is run. Exit status: 0 done, 1 the script failed or was not loaded,\n"
-    "2 bad usage, 4 all tasks wait and nothing can wake them, 130 interrupted, 143 terminated.\n";
-
-int options_print_help(void)
+int options_print_help(const struct options *options)
 {
-    return printf("%s%s", usage_line, help_text) < 0 ? EXIT_SCRIPT : EXIT_DONE;
+    return option_table_print(options->all_options) ? EXIT_DONE : EXIT_SCRIPT;
 }
 
 int options_print_usage(void)
@@ -61,55 +32,6 @@ static int bad_option(const char *problem, const char *option, const char *neare
 }
 
 #define WORKERS_MAX 256 /* each takes two descriptors */
-
-#define LONGEST_OPTION 15 /* characters; a longer name is never suggested */
-
-/* Returns the number of characters to insert, remove or replace to turn `a` into `b`. The library
- * has such a function in Lua, which the command does not see. */
-static size_t edit_distance(const char *a, size_t a_len, const char *b)
-{
-    size_t b_len = strlen(b), row[LONGEST_OPTION + 1];
-    if (b_len > LONGEST_OPTION)
-        return b_len;
-    for (size_t j = 0; j <= b_len; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= a_len; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_len; j++) {
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-            diagonal = row[j];
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
-        }
-    }
-    return row[b_len];
-}
-
-/* Returns the long option that was probably meant by `option`, as in -trace, --trcae or --trace=x;
- * NULL if none is close. */
-static const char *nearest_option(const char *option)
-{
-    static const char *const names[] = {"har-bodies",   "help",        "max-slice", "otlp",
-                                        "propagate",    "shuffle",     "summary",   "trace",
-                                        "trace-filter", "trace-limit", "version",   "virtual-time",
-                                        "workers"};
-    const char *name = option + strspn(option, "-");
-    size_t len = strcspn(name, "="), best = 3;
-    const char *nearest = NULL;
-    bool near = len > 1 && len < LONGEST_OPTION + best;
-    for (size_t i = 0; near && i < sizeof names / sizeof names[0]; i++) {
-        size_t distance = edit_distance(name, len, names[i]);
-        if (distance < best) {
-            best = distance;
-            nearest = names[i];
-        }
-    }
-    return nearest;
-}
 
 /* Returns the value of --NAME=VALUE, or NULL if it is another option. */
 static const char *value_of(const char *option, const char *name)
@@ -255,7 +177,7 @@ static int parse_long(struct options *options, const char *option)
     else if (strcmp(option, "--version") == 0)
         options->only_text = true, options->versions = 1;
     else
-        return bad_option("unrecognized option", option, nearest_option(option));
+        return bad_option("unrecognized option", option, option_table_near_option(option));
     return EXIT_DONE;
 }
 
@@ -272,7 +194,7 @@ static int parse_option(struct options *options, char **argv, int *at)
             return bad_option("missing argument of", option, NULL);
         ++*at;
     } else if (letter != 'e' && letter != 'l' && option[2] != '\0') {
-        return bad_option("unrecognized option", option, nearest_option(option));
+        return bad_option("unrecognized option", option, option_table_near_option(option));
     }
     switch (letter) {
     case 'e':
@@ -294,16 +216,6 @@ static int parse_option(struct options *options, char **argv, int *at)
     }
 }
 
-/* Returns the module of the command that is the first word of the command line; NULL if that is
- * none. */
-static const char *find_command(int argc, char **argv)
-{
-    for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++)
-        if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].module;
-    return NULL;
-}
-
 /* Several processes cannot read one script from standard input. */
 static int check_workers(const struct options *options, int argc, char **argv)
 {
@@ -316,10 +228,20 @@ static int check_workers(const struct options *options, int argc, char **argv)
     return options_print_usage();
 }
 
+/* Sets the options of `septet help` and `septet help options`, which need no Lua. */
+static void parse_help(struct options *options, int argc, char **argv)
+{
+    if (argc < 2 || argc > 3 || strcmp(argv[1], "help") != 0)
+        return;
+    options->all_options = argc == 3 && strcmp(argv[2], "options") == 0;
+    options->help = argc == 2 || options->all_options;
+}
+
 int options_parse(struct options *options, int argc, char **argv)
 {
     int i = 1, status;
-    options->command = find_command(argc, argv);
+    options->command = argc > 1 ? option_table_command(argv[1]) : NULL;
+    parse_help(options, argc, argv);
     for (; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
         if (strcmp(argv[i], "--") == 0)
             break;

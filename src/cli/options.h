@@ -25,13 +25,16 @@ struct output_options {
     const char *only_lines; /* an option that concerns only lines; or NULL */
 };
 
+struct command_row;
+
 struct options {
-    bool has_stat;       /* -e */
-    bool ignore_env;     /* -E */
-    int versions;        /* number of -v; 2 or more print features and workarounds, too */
-    bool only_text;      /* --help or --version: no script runs */
-    bool help;           /* --help */
-    const char *command; /* private module of the command that argv[1] names; NULL for a script */
+    bool has_stat;    /* -e */
+    bool ignore_env;  /* -E */
+    int versions;     /* number of -v; 2 or more print features and workarounds, too */
+    bool only_text;   /* --help or --version: no script runs */
+    bool help;        /* --help or the command help */
+    bool all_options; /* with those that are seldom used */
+    const struct command_row *command; /* which argv[1] names; NULL for a script */
     struct output_options outputs;
     bool virtual_time;
     unsigned long long shuffle; /* seed; 0 for the order of arrival */
@@ -48,7 +51,7 @@ int options_parse(struct options *options, int argc, char **argv);
 bool options_run_stdin(const struct options *options, int argc);
 
 /* Prints the text of --help on stdout. Returns EXIT_DONE, or EXIT_SCRIPT if that fails. */
-int options_print_help(void);
+int options_print_help(const struct options *options);
 
 /* Prints the usage on stderr. Returns EXIT_USAGE. */
 int options_print_usage(void);

@@ -311,18 +311,6 @@ static int end_output(int status)
     return EXIT_SCRIPT;
 }
 
-static int print_help(void)
-{
-    fputs(usage_line, stdout);
-    fputs("Prints what each task of a running septet of this user waits for, and where.\n"
-          "\n"
-          "  -a      a line for each task, also of those that wait alike\n"
-          "  --json  an array of objects, one for each task\n"
-          "  --help  print this and end\n",
-          stdout);
-    return end_output(EXIT_DONE);
-}
-
 /* Returns the number of a process; 0 if the text is none. */
 static pid_t parse_pid(const char *text)
 {
@@ -333,13 +321,21 @@ static pid_t parse_pid(const char *text)
     return digits && errno == 0 && pid > 0 && pid <= INT_MAX ? (pid_t)pid : 0;
 }
 
+bool ps_is_meant(int argc, char **argv)
+{
+    if (argc < 2 || strcmp(argv[1], "ps") != 0)
+        return false;
+    for (int i = 2; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0)
+            return false;
+    return true;
+}
+
 int ps_run(int argc, char **argv)
 {
     struct target target = {.pidfd = -1};
     int form = SEPTET_DUMP_TREE;
     for (int i = 2; i < argc; i++) {
-        if (strcmp(argv[i], "--help") == 0)
-            return print_help();
         if (strcmp(argv[i], "--json") == 0)
             form = SEPTET_DUMP_JSON;
         else if (strcmp(argv[i], "-a") == 0)

@@ -19,7 +19,7 @@ class Words(harness.Case):
         self.check(result, out=None)
         lines = result.out.splitlines()
         self.assertRegex(lines[0], "^usage: septet jobs URL ")
-        self.assertLessEqual(len(lines), 24)
+        self.assertLessEqual(len(lines), 32)
         self.assertLessEqual(max(map(len, lines)), 100)
 
     def test_wrong_words_are_named(self):

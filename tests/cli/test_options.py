@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The options: the effect of each, their order, and the messages for unknown ones."""
 
+import json
 import os
 import pty
 import re
@@ -20,13 +21,61 @@ class Help(harness.Case):
         self.assertEqual((result.status, result.err), (0, ""))
         lines = result.out.splitlines()
         self.assertEqual(lines[0], "usage: septet [options] [script [args]]")
-        self.assertLessEqual(len(lines), 24)
-        self.assertLessEqual(max(map(len, lines)), 90)
+        self.assertLessEqual(len(lines), 40)
+        self.assertLessEqual(max(map(len, lines)), 80)
+        self.assertEqual(self.septet("help").out, result.out)
 
-    def test_help_names_every_option(self):
+    def test_help_names_the_options_that_most_need(self):
         out = self.septet("--help").out
-        for option in "-e -l -W -E -v --trace --trace=FILE --version --help -- -".split():
+        for option in "-e -l -W -E -v --trace --trace=FILE --version --help -".split():
             self.assertRegex(out, r"(?m)^  %s( |$)" % re.escape(option))
+
+    def test_help_options_names_every_option(self):
+        """The parser knows each option of the table, and no other is accepted."""
+        table = json.loads(self.septet("help", "--json").out)
+        result = self.septet("help", "options")
+        self.assertLessEqual(max(map(len, result.out.splitlines())), 80)
+        for row in table["options"]:
+            self.assertRegex(result.out, r"(?m)^  %s( |$)" % re.escape(row["name"]))
+            name = re.match(r"-+[\w-]*", row["name"])[0]
+            value = {"-e": ["-e", ""], "-l": ["-l", "septet"], "--": ["--"]}.get(name, [name])
+            if "=" in row["name"] and "[" not in row["name"] and len(name) > 2:
+                value = [name + "=" + {"--trace": "t.trc"}.get(name, "1")]
+            before = {"--trace-filter": ["--trace"], "--trace-limit": ["--trace"],
+                      "--propagate": ["--otlp=console"], "--har-bodies": ["--trace=t.trc"]}
+            ran = self.septet(*before.get(name, []), *value, stdin="")
+            self.assertEqual((name, ran.status), (name, 0), ran)
+
+    def test_the_help_of_a_command(self):
+        table = json.loads(self.septet("help", "--json").out)
+        names = [row["name"] for row in table["commands"]]
+        self.assertEqual(names, sorted(names))
+        for row in table["commands"]:
+            result = self.septet("help", row["name"])
+            self.assertEqual((result.status, result.err), (0, ""))
+            lines = result.out.splitlines()
+            self.assertRegex(lines[0], "^usage: septet " + row["name"])
+            self.assertLessEqual(max(map(len, lines)), 80)
+            for option in row["options"]:
+                self.assertRegex(result.out, r"(?m)^  %s( |$)" % re.escape(option["name"]))
+            self.assertEqual(self.septet(row["name"], "--help").out, result.out)
+            wrong = self.septet(row["name"], "--frobnicate", "x")
+            self.assertEqual((row["name"], wrong.status), (row["name"], 2))
+            self.assertRegex(wrong.err, "unrecognized option '--frobnicate'")
+
+    def test_the_help_of_what_is_no_command(self):
+        result = self.septet("help", "jbos")
+        self.check(result, 2, err="septet: unknown command 'jbos', did you mean 'jobs'?\n"
+                   "usage: septet help [COMMAND]\ntry 'septet help --help'\n")
+
+    def test_a_script_that_is_not_there_may_have_been_a_command(self):
+        for word, end in (("jbos", ", did you mean 'septet jobs'?\n"),
+                          ("frobnicate", ", and there is no such command (try 'septet --help')\n"),
+                          ("jbos.lua", "\n"), ("./jbos", "\n")):
+            result = self.septet(word)
+            self.assertEqual(result.status, 1)
+            self.assertRegex(result.err, "^septet: cannot open %s[^,]*%s$" %
+                             (re.escape(word), re.escape(end)))
 
     def test_help_runs_nothing(self):
         result = self.septet("-e", "print 'ran'", "--help", "nofile.lua")

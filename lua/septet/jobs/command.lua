@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- `septet jobs URL [VERB]`: shows a queue and mends it. This file reads the words.
+local words_of = require "septet.command.words"
 local args = require "septet.internal.args"
 local output = require "septet.jobs.command_output"
 local verbs = require "septet.jobs.command_verbs"
@@ -7,31 +8,6 @@ local verbs = require "septet.jobs.command_verbs"
 local command = {}
 
 local DONE, FAILED, USAGE = 0, 1, 2
-
-local usage = "usage: septet jobs URL [stats|results|dead|retry|remove|forget|clear|check]\n"
-
-local help = usage .. [[
-Shows the jobs of a queue, and mends it. URL is a file, redis://HOST:PORT/DB?queue=NAME, rediss://…
-or unix:///SOCKET?queue=NAME. A queue that does not exist is not made.
-
-  stats           how many jobs are pending, waiting, delayed, leased, done and dead (the default)
-  results         the results, in the order of their ends, a line of JSON each: key, result, at
-  dead            the dead jobs, a line of JSON each: key, data, error, traceback, attempts, history
-  retry KEY...    dead jobs are pending again, with all their attempts before them
-  remove KEY...   jobs are forgotten, whatever their state; a result, too
-  forget AGE      results older than AGE are forgotten, with their keys: 90, 90s, 15m, 12h or 7d
-  clear           all jobs and results are removed
-  check           the file is searched for damage, and the states for contradictions
-
-  --json          stats and check as lines of JSON, which results and dead are anyway
-  --text          dead as text, to be read
-  --all           retry: all dead jobs
-  --yes           clear: it is meant
-  --help          print this and end
-  --              end of the options: a KEY may begin with -
-
-Exit status: 0 done, 1 there is no such queue, no such key, or check has findings, 2 bad usage.
-]]
 
 -- What a verb takes: the names of its options, and the least and greatest number of further words.
 local takes = {
@@ -54,9 +30,7 @@ local aliases = { status = "stats", info = "stats", count = "stats", list = "res
   expire = "forget", verify = "check", fsck = "check" }
 
 local function bad_usage(format, ...)
-  output.complain(format, ...)
-  io.stderr:write(usage, "try 'septet jobs --help'\n")
-  return nil, USAGE
+  return words_of.refuse("jobs", format, ...)
 end
 
 -- Returns a hint at the verb that a word was meant to be, or "".
@@ -120,7 +94,7 @@ local function parse(words)
   local plain, options = split(words)
   if not plain then return nil, options end
   if options.help then
-    output.write(help)
+    output.write(words_of.help "jobs")
     return nil, DONE
   end
   local url, verb = plain[1], plain[2] or "stats"

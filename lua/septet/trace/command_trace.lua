@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- `septet trace FILE --to FORMAT [-o OUT]`: writes a recording in another format.
+local words_of = require "septet.command.words"
 local export = require "septet.trace.export"
 local terminal = require "septet.trace.terminal"
 
@@ -7,31 +8,13 @@ local command = {}
 
 local DONE, FAILED, USAGE = 0, 1, 2
 
-local usage = "usage: septet trace FILE [--to FORMAT] [-o OUT]\n"
-
-local help = usage .. [[
-Writes a recording, made by septet --trace=FILE.trc, in another format.
-
-  --to FORMAT   chrome, har, html, lines, otlp, summary, or a Lua file that returns a function
-                exporter(model, write, options); by default that of OUT's name, or lines
-  -o OUT        write to a file instead of stdout
-  --json        the summary as one line of JSON
-  --trace-filter=TASK|URL|KIND  only these lines, as for septet --trace
-  --trace-limit=N               at most so many lines in a second of the trace
-  --help        print this and end
-
-What of the recording is damaged or cut off is left out.
-]]
-
 local function complain(status, format, ...)
   io.stderr:write("septet: ", terminal.escape(format:format(...)), "\n")
   return nil, status
 end
 
 local function bad_usage(format, ...)
-  complain(USAGE, format, ...)
-  io.stderr:write(usage, "try 'septet trace --help'\n")
-  return nil, USAGE
+  return words_of.refuse("trace", format, ...)
 end
 
 -- Returns the options of the words, or nil and a status.
@@ -105,7 +88,7 @@ function command.run(...)
   local options, status = parse { ... }
   if not options then return status end
   if options.help then
-    io.stdout:write(help)
+    io.stdout:write(words_of.help "trace")
     return DONE
   end
   local exporter, failed = find_exporter(options)
