@@ -1,41 +1,23 @@
 # SPDX-License-Identifier: MIT
-"""The documents: what they show runs, what they link to is there, and the API page names all there
-is.
+"""The documents: what they link to is there, and the API page names all there is.
 
-A block of Lua that begins with `-- run` is run by the command; where a block of text follows it at
-once, that is what it prints."""
+What their blocks of code do is in test_docs_blocks.py."""
 
 import os
 import re
 import unittest
 
+import documents
 import harness
+from documents import read
 
 ROOT = harness.ROOT
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```\n(?=(\n*```text\n(.*?)^```\n)?)", re.M | re.S)
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 
 
-def read(path):
-    with open(os.path.join(ROOT, path), encoding="utf-8") as file:
-        return file.read()
-
-
-def documents():
-    found = [name for name in os.listdir(ROOT) if name.endswith(".md")]
-    for folder, _, names in os.walk(os.path.join(ROOT, "docs")):
-        found += [
-            os.path.relpath(os.path.join(folder, n), ROOT) for n in names if n.endswith(".md")
-        ]
-    return sorted(found)
-
-
-def blocks(path, language):
-    """(line, text, the block of text that follows or None) of each block in that language."""
-    whole = read(path)
-    for match in FENCE.finditer(whole):
-        if match[1] == language:
-            yield whole.count("\n", 0, match.start()) + 2, match[2], match[4] if match[3] else None
+def blocks(page, language):
+    """The texts of a page's blocks in that language."""
+    return [b.text for b in documents.blocks(page)[0] if b.language == language and not b.hidden]
 
 
 def anchors(path):
@@ -47,35 +29,8 @@ def anchors(path):
 
 
 class Documents(harness.Case):
-    def test_every_block_marked_so_runs(self):
-        ran = 0
-        for path in documents():
-            for line, text, expected in blocks(path, "lua"):
-                if not text.startswith("-- run"):
-                    continue
-                with self.subTest("%s:%d" % (path, line)):
-                    # The virtual clock, so that a busy machine does not change the order of events.
-                    real = re.search(r"septet\.(http|io|trace)", text)
-                    clock = [] if real else ["--virtual-time"]
-                    result = self.septet(
-                        *clock, self.write("block.lua", text), env={"SEPTET": harness.SEPTET}
-                    )
-                    self.check(result, out=None)
-                    if expected is not None:
-                        self.assertEqual(result.out, expected)
-                    ran += 1
-        self.assertGreater(ran, 10)
-
-    def test_every_block_compiles(self):
-        for path in documents():
-            for line, text, _ in blocks(path, "lua"):
-                with self.subTest("%s:%d" % (path, line)):
-                    result = self.septet("-e", "assert(loadfile('block.lua'))",
-                                         env={"x": self.write("block.lua", text)})
-                    self.check(result, out=None)
-
     def test_every_link_leads_somewhere(self):
-        for path in documents():
+        for path in documents.pages():
             for link in LINK.findall(read(path)):
                 target, _, anchor = link.partition("#")
                 if re.match(r"\w+:", target):
@@ -92,7 +47,7 @@ class Documents(harness.Case):
 
     def test_every_document_is_in_the_index(self):
         index = read("docs/README.md")
-        for path in documents():
+        for path in documents.pages():
             if path.startswith("docs" + os.sep) and path != os.path.join("docs", "README.md"):
                 self.assertIn("(%s)" % os.path.relpath(path, "docs"), index)
 
@@ -101,7 +56,7 @@ class Readme(harness.Case):
     def test_the_seven_models_run(self):
         rows = re.findall(r"^\| [^|]+ \| `[^|]+` \| `(.+)` \|$", read("README.md"), re.M)
         self.assertEqual(len(rows), 7)
-        ticks = [text for _, text, _ in blocks("README.md", "lua") if "function ticks" in text]
+        ticks = [text for text in blocks("README.md", "lua") if "function ticks" in text]
         self.assertEqual(len(ticks), 1)
         script = [
             "local task = require 'septet.task'", ticks[0],
@@ -116,7 +71,7 @@ class Readme(harness.Case):
         self.check(self.septet(self.write("models.lua", "\n".join(script))))
 
     def test_the_embedding_is_the_examples(self):
-        shown = [text for _, text, _ in blocks("README.md", "c")]
+        shown = blocks("README.md", "c")
         self.assertEqual(len(shown), 1)
         self.assertIn(shown[0], read("examples/embed_minimal.c"))
 
