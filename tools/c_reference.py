@@ -18,23 +18,92 @@ NAMED = re.compile(r"^(?:typedef )?(?:struct|enum) (septet_\w+)|^#define (SEPTET
 # Directives that are part of the interface.
 PLUMBING = re.compile(r"#define SEPTET_(VERSION|OP|STATUS)")
 
+# What stands around the examples in comments, by their first lines, where a test compiles them.
+FRAMES = {
+    "septet_config config;": """
+#include <septet/septet.h>
+
+static void print_error(void *ud, const septet_error *error)
+{
+    (void)ud;
+    (void)error;
+}
+
+int main(void)
+{
+    const char *source = "";
+...
+}
+""",
+    "struct wait_door { septet_op op; struct door *door; };": """
+#include <lauxlib.h>
+#include <septet/op.h>
+#include <septet/septet.h>
+
+struct door { septet_op *waiting; };
+
+static struct door *check_door(lua_State *L, int arg)
+{
+    return luaL_checkudata(L, arg, "door");
+}
+
+...
+
+static int wait_door_start(septet_op *op)
+{
+    ((struct wait_door *)op)->door->waiting = op;
+    return SEPTET_OK;
+}
+
+static void wait_door_cancel(septet_op *op)
+{
+    ((struct wait_door *)op)->door->waiting = NULL;
+}
+
+static int wait_door_push(septet_op *op, lua_State *L)
+{
+    lua_pushinteger(L, op->status);
+    return 1;
+}
+
+int luaopen_door(lua_State *L)
+{
+    lua_pushcfunction(L, l_wait_door);
+    return 1;
+}
+""",
+}
+
+
+def example(lines):
+    """Returns an example of a comment as a block, with the frame in which a test compiles it."""
+    if any("\u2500" <= letter <= "\u257f" for letter in "".join(lines)):
+        return ["```text figure", *lines, "```"]
+    frame = FRAMES.get(lines[0])
+    marks = ["<!-- frame:", *frame.strip().split("\n"), "-->"] if frame else []
+    return [*marks, "```c", *lines, "```"]
+
 
 def words(comment):
     """Returns a comment as paragraphs of Markdown: examples and lists stay as they are."""
     lines = [re.sub(r"^ ?\* ?", "", line.rstrip()) for line in comment.strip().split("\n")]
-    out, code = [], False
-    for line in lines:
-        indented = line.startswith("    ") and not line.strip().startswith("- ")
-        if indented != code:
-            if indented and out and out[-1]:
+    out, code = [], []
+    for line in [*lines, None]:
+        if line and line.startswith("    ") and not line.strip().startswith("- "):
+            if not code and out and out[-1]:
                 out.append("")
-            out.append("```c" if indented else "```")
-            code = indented
-        out.append(line[4:] if indented else line)
-    if code:
-        out.append("```")
-    text = "\n".join(out)
-    return re.sub(r"\n\n```\n", "\n```\n\n", text)
+            code.append(line[4:])
+        elif code and line == "":
+            code.append(line)
+        else:
+            blank = bool(code) and not code[-1]
+            while code and not code[-1]:
+                code.pop()
+            out += (example(code) if code else []) + ([""] if blank else [])
+            code = []
+            if line is not None:
+                out.append(line)
+    return "\n".join(out)
 
 
 def parts(text):

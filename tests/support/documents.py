@@ -114,6 +114,8 @@ class Reader:
             self.add(start + 2, value, rest + "\n", hidden=True)
         elif name == "frame":
             self.marks[name] = rest
+        elif name == "instead":
+            self.marks[name] = value + "\n" + rest
         else:
             self.marks[name] = " ".join((value + " " + rest).split())
 
@@ -143,7 +145,8 @@ class Reader:
         while self.at < len(self.lines):
             line = self.lines[self.at]
             fence = FENCE.match(line)
-            blank_before = self.at == 0 or not self.lines[self.at - 1].strip()
+            before = self.lines[self.at - 1].strip() if self.at else ""
+            blank_before = not before or before.endswith("-->")
             if fence:
                 self.fenced(fence)
             elif line.lstrip().startswith("<!--"):
