@@ -2,9 +2,11 @@
 /* The rows stand in the order in which --help and the man page have them. */
 #include "option_table.h"
 
+#include <limits.h>
 #include <lua.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct option_row options[] = {
     {"-e STAT", "text", "run the statement STAT", false},
@@ -33,7 +35,9 @@ static const struct option_row options[] = {
 };
 
 static const struct command_row commands[] = {
+    {"completions", "SHELL", "septet.command.completions", "print the completions for a shell"},
     {"help", "[COMMAND]", "septet.command.help", "print what a command does"},
+    {"init", "[FOLDER]", "septet.command.new_project", "write the first files of a project"},
     {"jobs", "URL [VERB]", "septet.jobs.command", "show a queue of jobs, and mend it"},
     {"ps", "PID", NULL, "show what the tasks of a process wait for"},
     {"trace", "FILE", "septet.trace.command_trace", "convert a recording of --trace=FILE.trc"},
@@ -219,7 +223,11 @@ static void push_commands(lua_State *L)
 
 int option_table_push(lua_State *L)
 {
-    lua_createtable(L, 0, 4);
+    char path[PATH_MAX];
+    ssize_t len = readlink("/proc/self/exe", path, sizeof path);
+    lua_createtable(L, 0, 5);
+    lua_pushlstring(L, path, len > 0 ? (size_t)len : 0);
+    lua_setfield(L, -2, "path");
     push_options(L);
     lua_setfield(L, -2, "options");
     push_commands(L);

@@ -10,10 +10,9 @@
 struct lua_State;
 
 struct option_row {
-    const char
-        *name; /* as it is typed, with its value: "-e STAT", "--trace=FILE", "--otlp[=URL]" */
-    /* kind of the value: text, number, seconds, module, "*.har *.html" for files, or the words that
-     * are allowed, as in "json|none"; NULL if there is none */
+    const char *name; /* as it is typed: "-e STAT", "--trace=FILE", "--otlp[=URL]" */
+    /* of the value: text, number, seconds, module, "*.har *.html" for files, or the words that are
+     * allowed, as in "json|none"; NULL if there is none */
     const char *kind;
     const char *help; /* one line */
     bool is_seldom;   /* left out of --help; `septet help options` has it */
@@ -41,7 +40,7 @@ const char *option_table_near_command(const char *word);
 bool option_table_print(bool all);
 
 /* A function for Lua, without arguments. Returns the table { options, commands, environment,
- * statuses }, each of which is a list of rows. */
+ * statuses, path }: lists of rows, and the path of the program's file. */
 int option_table_push(struct lua_State *L);
 
 #endif

@@ -13,6 +13,7 @@ local DONE = 0
 local function print_table()
   local json = require "septet.json"
   local all = program.table()
+  all.path = nil
   for _, row in ipairs(all.commands) do
     local description = words.of(row.name)
     row.options = {}

@@ -261,11 +261,9 @@ function words.parse(name, given)
         break
       end
     else
-      local last, status = pass_option(passed, given, i, options.passed)
-      if not last then
-        last, status = read_option(name, known, given, i, options)
-        if not last then return nil, status end
-      end
+      local last, status = pass_option(passed, given, i, options.passed), nil
+      if not last then last, status = read_option(name, known, given, i, options) end
+      if not last then return nil, status end
       i = last
     end
     i = i + 1
