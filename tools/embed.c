@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* embed OUT.c ROOT FILE...: writes modules as C arrays, so that the library needs no files of its
- * own at run time. A module's name is the file's path below the folder ROOT: septet/http/retry.lua
- * is "septet.http.retry", septet/init.lua is "septet". A file of another kind is a module that is
- * its text: septet/trace/report/page.css is "septet.trace.report.page.css". */
+/* embed OUT.c ROOT/ FILE... [ROOT/ FILE...]: writes modules as C arrays, so that the library needs
+ * no files of its own at run time. A module's name is the file's path below the folder ROOT before
+ * it: septet/http/retry.lua is "septet.http.retry", septet/init.lua is "septet". A file of another
+ * kind is a module that is its text: septet/trace/report/page.css is
+ * "septet.trace.report.page.css". */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +24,9 @@ static bool is_text(const char *path)
 static void module_name(char *name, size_t size, const char *root, const char *path)
 {
     size_t len = strlen(root);
-    if (strncmp(path, root, len) != 0 || path[len] != '/')
+    if (strncmp(path, root, len) != 0)
         die("name, as it is not in the folder,", path);
-    const char *file = path + len + 1;
+    const char *file = path + len;
     const char *end = strcmp(file, "septet/init.lua") == 0 ? "/init.lua" : ".lua";
     if (is_text(file))
         end = "";
@@ -51,25 +52,36 @@ static size_t embed(FILE *out, const char *path, int index)
     return n;
 }
 
+static bool is_root(const char *argument)
+{
+    size_t len = strlen(argument);
+    return len > 0 && argument[len - 1] == '/';
+}
+
 int main(int argc, char **argv)
 {
-    if (argc < 4) {
-        fprintf(stderr, "usage: embed OUT.c ROOT FILE...\n");
+    if (argc < 4 || !is_root(argv[2])) {
+        fprintf(stderr, "usage: embed OUT.c ROOT/ FILE... [ROOT/ FILE...]\n");
         return 2;
     }
-    char **files = argv + 3;
     FILE *out = fopen(argv[1], "w");
     if (!out)
         die("write", argv[1]);
     fprintf(out, "/* Made by tools/embed.c. */\n#include \"lua/embed.h\"\n\n");
-    for (int i = 0; files[i]; i++)
-        embed(out, files[i], i);
+    for (int i = 2; argv[i]; i++)
+        if (!is_root(argv[i]))
+            embed(out, argv[i], i);
     fprintf(out, "const struct spt_module spt_modules[] = {\n");
-    for (int i = 0; files[i]; i++) {
+    const char *root = argv[2];
+    for (int i = 2; argv[i]; i++) {
+        if (is_root(argv[i])) {
+            root = argv[i];
+            continue;
+        }
         char name[256];
-        module_name(name, sizeof name, argv[2], files[i]);
+        module_name(name, sizeof name, root, argv[i]);
         fprintf(out, "    {\"%s\", (const char *)module_%d, sizeof module_%d, %d},\n", name, i, i,
-                is_text(files[i]));
+                is_text(argv[i]));
     }
     fprintf(out, "    {0, 0, 0, 0},\n};\n");
     if (fclose(out) != 0)

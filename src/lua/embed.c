@@ -40,12 +40,12 @@ static const char *push_path(lua_State *L, const char *root, const struct spt_mo
     return lua_pushfstring(L, "%s/%s%s", root, luaL_gsub(L, lua_tostring(L, -1), ".", "/"), end);
 }
 
-/* Pushes the content of a file. */
-static void push_file(lua_State *L, const char *path)
+/* Pushes the content of a file. Returns false and pushes nothing if it cannot be opened. */
+static bool push_file(lua_State *L, const char *path)
 {
     FILE *f = fopen(path, "rb");
     if (!f)
-        luaL_error(L, "cannot open '%s'", path);
+        return false;
     luaL_Buffer b;
     luaL_buffinit(L, &b);
     size_t n;
@@ -55,6 +55,7 @@ static void push_file(lua_State *L, const char *path)
     } while (n > 0);
     fclose(f);
     luaL_pushresult(&b);
+    return true;
 }
 
 /* Loads a module's Lua text under the module's own chunk name, so that the place in an error does
@@ -156,10 +157,9 @@ static int l_load(lua_State *L)
         return luaL_error(L, "there is no embedded module '%s'", name);
     const char *text = m->source;
     size_t size = m->size;
-    if (root) {
-        push_file(L, push_path(L, root, m));
+    /* Modules that are made by the build are in no folder of the sources. */
+    if (root && push_file(L, push_path(L, root, m)))
         text = lua_tolstring(L, -1, &size);
-    }
     if (m->text) {
         lua_pushlstring(L, text, size);
         return 1;

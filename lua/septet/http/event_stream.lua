@@ -12,7 +12,7 @@ local CR, LF, SPACE = 13, 10, 32
 local SHARE, EVENT = 4096, 32
 
 --- An event of an event stream.
----@class septet.Event
+---@class septet.StreamEvent
 ---@field type string "message" unless the event names another
 ---@field data string its lines, joined by LF
 ---@field id string|nil the latest id of the stream
@@ -131,7 +131,7 @@ end
 
 --- Returns the next event. Returns false if there may be more after other tasks got a turn, nil if
 --- the parser needs more bytes, and nil and true if an event is larger than the maximum.
----@return septet.Event|false|nil
+---@return septet.StreamEvent|false|nil
 ---@return boolean|nil is_too_big
 function Parser:next()
   if self.too_big then return nil, true end

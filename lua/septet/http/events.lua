@@ -58,7 +58,7 @@ for name, kind in pairs(own_options) do checks[name] = kind end
 ---@field private connected boolean|nil true once a connection brought an event stream
 ---@field private running boolean|nil
 ---@field private closed boolean|nil
----@operator call: septet.Event|nil
+---@operator call: septet.StreamEvent|nil
 local Events = {}
 local events_meta = { __name = "septet.http.Events", __metatable = false, __index = Events }
 

@@ -92,7 +92,7 @@ end
 ---@async
 ---@param self septet.StreamedResponse
 ---@param parser septet.EventParser
----@return septet.Event|nil
+---@return septet.StreamEvent|nil
 function stream.next_event(self, parser)
   while true do
     local event, is_too_big = parser:next()
@@ -113,7 +113,7 @@ end
 --- HttpError for an event longer than `max` bytes.
 ---@async
 ---@param max integer|nil bytes; 1 MiB
----@return fun(): septet.Event|nil
+---@return fun(): septet.StreamEvent|nil
 function Stream:events(max)
   max = max or stream.MAX_EVENT
   check_count(max, 1, "events")

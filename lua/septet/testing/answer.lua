@@ -31,7 +31,7 @@ local REASONS = {
 ---@field body string|(fun(): string|nil)|nil
 ---@field json any in place of `body`
 --- In place of `body`: called for events, texts or {data, type, id, retry, comment}; or a list.
----@field events table|(fun(): septet.Event|string|nil)|nil
+---@field events table|(fun(): septet.StreamEvent|string|nil)|nil
 ---@field trailers table<string, string>|nil after a body in chunks
 ---@field redirect string|nil the Location; status 302 by default
 ---@field delay number|nil seconds before the response
@@ -261,7 +261,7 @@ end
 
 --- Writes the response to a request. Returns true if the connection can be used again.
 ---@async
----@param writer septet.Link
+---@param writer septet.ServerLink
 ---@param request {method: string, version: string} what of the request decides the framing
 ---@param made septet.CheckedAnswer
 ---@param keep boolean whether the client and the server keep the connection

@@ -16,14 +16,14 @@ function link.refuse(code, status, why)
 end
 
 --- A connection of a server.
----@class septet.Link
+---@class septet.ServerLink
 ---@field connection septet.Connection
 ---@field peer string|nil
 local Link = {}
 local link_meta = { __index = Link, __metatable = false }
 
 ---@param connection septet.Connection
----@return septet.Link
+---@return septet.ServerLink
 function link.new(connection)
   return setmetatable({ connection = connection, peer = connection.peer }, link_meta)
 end

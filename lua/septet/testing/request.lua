@@ -85,7 +85,7 @@ end
 ---@param from septet.Source
 ---@param head septet.RequestHead
 ---@param max_body integer bytes
----@param writer septet.Link
+---@param writer septet.ServerLink
 ---@return septet.ServedRequest
 function request.new(from, head, max_body, writer)
   local lines = head:lines()

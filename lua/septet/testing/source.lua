@@ -18,13 +18,13 @@ end
 
 --- Bytes that were received, and their reader.
 ---@class septet.Source
----@field reader septet.Link
+---@field reader septet.ServerLink
 ---@field chunk string
 ---@field at integer position of the next byte in `chunk`
 local Source = {}
 local source_meta = { __index = Source, __metatable = false }
 
----@param reader septet.Link
+---@param reader septet.ServerLink
 ---@return septet.Source
 function source.new(reader)
   return setmetatable({ reader = reader, chunk = "", at = 1 }, source_meta)

@@ -1,0 +1,111 @@
+-- SPDX-License-Identifier: MIT
+-- The index of the API, for `septet doc`, `:doc` and completion in the prompt, and `septet check`.
+-- Its data is made of the annotations and docs/api.md when Septet is built: see tools/api.
+local args = require "septet.internal.args"
+
+local index = {}
+
+-- What objects are called in examples.
+local SHORT = {
+  t = { "task" }, g = { "group" }, f = { "future" }, ch = { "channel" }, s = { "session" },
+  r = { "response", "stream", "reader" }, w = { "writer" }, c = { "connection" }, q = { "queue" },
+  p = { "process" }, h = { "histogram", "hash" }, e = { "element", "ewma" }, el = { "element" },
+  doc = { "document" }, bar = { "progress" }, pool = { "group" }, reader = { "csv_reader" },
+  response = { "stream" }, writer = { "csv_writer" }, server = { "test_server" },
+  document = { "element" }, connection = { "reader" }, stream = { "response" },
+}
+
+local entries, by_name, texts
+
+local function load()
+  if entries then return end
+  entries, by_name = require "septet.doc.entries", {}
+  for _, entry in ipairs(entries) do by_name[entry.name] = entry end
+end
+
+-- Returns an entry with the fields of its options. Its texts are loaded once one is read.
+local view = {}
+
+function view.__index(self, key)
+  local entry = rawget(self, "entry")
+  if key == "text" or key == "example" or key == "output" then
+    texts = texts or require "septet.doc.texts"
+    local found = texts[entry.name] or {}
+    return key == "text" and found[1] or key == "example" and found[2]
+      or key == "output" and found[3] or nil
+  elseif key == "fields" and entry.options then
+    return by_name[entry.options].fields
+  elseif key == "async" then
+    return entry.async == true
+  end
+  return entry[key]
+end
+
+local function seen(entry) return entry and setmetatable({ entry = entry }, view) end
+
+-- Returns the entry of an object's method or field, by what the object is called in examples.
+local function spoken(name)
+  local object, mark, member = name:match "^([%w_]+)([.:])([%w_]+)$"
+  for _, long in ipairs(object and SHORT[object] or {}) do
+    local found = by_name[long .. mark .. member] or by_name[long .. ":" .. member]
+      or by_name[long .. "." .. member]
+    if found then return found end
+  end
+end
+
+--- Returns the entry of a name, as `task.gather`, `session:get`, `response.status`, `septet.http`
+--- or `septet.SessionOptions`; nil if there is none.
+---   name       its whole name
+---   kind       "function", "method", "field", "class" or "module"
+---   signature  its name with parameters and types
+---   async      true if it may wait
+---   fields     those of a class, or of the table of options that a function takes, or nil: a list
+---              of { name, type, default, text, optional }
+---   options    the class of that table
+---   text, example, output   Markdown; Lua, or nil; what that prints, or nil
+---@param name string
+---@return table|nil
+function index.find(name)
+  load()
+  local plain = name:gsub("%(.*$", "")
+  local found = by_name[plain] or by_name["septet." .. plain]
+  if found then return seen(found) end
+  local module, member = plain:match "^septet%.([%w_]+%.[%w_]+)$", plain:match "^%u[%w_]*:[%w_]+$"
+  return seen(module and by_name[module] or member and by_name[member:lower()] or spoken(plain))
+end
+
+--- Returns all names, sorted.
+---@return string[]
+function index.names()
+  load()
+  local found = {}
+  for i, entry in ipairs(entries) do found[i] = entry.name end
+  return found
+end
+
+--- Returns the names of which a word is the last part: `gather` finds `task.gather`.
+---@param word string
+---@return string[]
+function index.ending(word)
+  load()
+  local found = {}
+  for _, entry in ipairs(entries) do
+    if entry.name:match("[%w_]+$"):lower() == word:lower() then found[#found + 1] = entry.name end
+  end
+  return found
+end
+
+--- Returns a hint at the name that resembles one most, or "".
+---@param name string
+---@return string
+function index.hint(name)
+  load()
+  local known = {}
+  for _, entry in ipairs(entries) do
+    known[entry.name] = true
+    if not name:find "[.:]" then known[entry.name:match "[%w_]+$"] = true end
+  end
+  return args.hint(name, known)
+end
+
+return index

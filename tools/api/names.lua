@@ -1,0 +1,54 @@
+-- SPDX-License-Identifier: MIT
+-- What entries of the API are called: task.gather, session:get, response.status.
+local types = require "types"
+
+local names = {}
+
+-- Classes whose objects are not called by their class.
+local SPOKEN = {
+  StreamedResponse = "stream", RobotsRules = "rules", RobotsCache = "cache",
+  ServedRequest = "request", HtmlLink = "link", StreamWriter = "stdin",
+}
+
+--- Returns what an object of a class is called in the name of a method, as in "csv_reader:rows".
+function names.object(class)
+  local last = class:match "([%w_]+)$"
+  if SPOKEN[last] then return SPOKEN[last] end
+  return (last:gsub("(%l)(%u)", "%1_%2"):lower())
+end
+
+--- Returns true if a class is the table of a module.
+function names.is_module(class) return class == "septet" or class:find "^septet%.%l" ~= nil end
+
+--- Returns true if the members of a class have names of their own. Those of tables of options and
+--- results do not.
+function names.is_object(class) return #class.members > 0 or class.name == "septet.http" end
+
+--- Returns the name of a member or a field of a class.
+function names.of(class, member)
+  local owner = class == "septet" and class or class:match "^septet%.(%l[%w_]*)$"
+  if owner then return owner .. "." .. member.name end
+  return names.object(class) .. (member.is_value and "." or ":") .. member.name
+end
+
+-- Returns a parameter as it stands in a signature.
+local function parameter(param)
+  local text, may_be_nil = types.without_nil(param.type)
+  return ("%s%s: %s"):format(param.name, (may_be_nil or param.optional) and "?" or "", text)
+end
+
+--- Returns the parameters and the returned types of a function: "(seconds: number): string".
+function names.type_of(member)
+  if #member.params == 0 and member.type then
+    return member.type:match "^fun(%(.*)$" or ": " .. member.type
+  end
+  local params, returns = {}, {}
+  for i, param in ipairs(member.params) do params[i] = parameter(param) end
+  for i, value in ipairs(member.returns) do
+    returns[i] = value.type .. (value.text == "..." and "..." or "")
+  end
+  return ("(%s)%s"):format(table.concat(params, ", "),
+    #returns > 0 and ": " .. table.concat(returns, ", ") or "")
+end
+
+return names
