@@ -9,9 +9,11 @@ gains in CPU is measured in rounds, as the median of the ratios. MEANS is the on
 
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 
 import harness
 import instructions
@@ -90,9 +92,12 @@ def measured(args, means, without):
     """Returns {question: the median of the rounds' ratios, without by with}."""
     cpu, _ = harness.two_cpus()
 
+    # Where a file lies in memory may change its speed more than a means does, for as long as it
+    # stays there. So each run is of a fresh copy.
     def ns_of(build):
-        command = harness.septet(build, "models.lua") + means.rows
-        output = harness.run_together([command], cpu)[0]
+        program, *words = harness.septet(build, "models.lua") + means.rows
+        with tempfile.TemporaryDirectory() as folder:
+            output = harness.run_together([[shutil.copy(program, folder), *words]], cpu)[0]
         return {m[1]: float(m[3]) for m in MODEL.finditer(output) if m[2] == SIZE}
 
     builds = {"with": args.build, "without": without}
