@@ -16,8 +16,8 @@
 
 /* Sizes in bytes. From a coroutine's address on, four lines are fetched, and nothing is read: no
  * layout of Lua's is known here, and where a lua_State is smaller or larger, only the gain changes.
- * With 100 000 tasks, a turn of sleep(0) takes 8 % less for it, and a hand-over to one of them 19 %
- * less: bench/ablate.py, COROUTINE_PREFETCH. */
+ * With 100 000 tasks, the work that gains most takes 4 % less for it: bench/ablate.py,
+ * COROUTINE_PREFETCH. */
 enum {
     SPT_CACHE_LINE = 64,
     SPT_PREFETCH_COROUTINE = 4 * SPT_CACHE_LINE,
