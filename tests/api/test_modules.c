@@ -165,6 +165,31 @@ static void test_an_embedders_state_has_the_searcher_of_its_present_host(void **
     lua_close(L);
 }
 
+/* Otherwise the types that the core opens at its first use would replace those of the later host,
+ * whose objects then have other methods. */
+static void test_an_earlier_hosts_core_opens_nothing_in_a_later_host(void **state)
+{
+    lua_State *L = luaL_newstate();
+    luaL_openlibs(L);
+    static const char *const scripts[] = {
+        "earlier = debug.getregistry()['septet.core']",
+        "local lock = require('septet.sync').lock() "
+        "local meta = debug.getregistry()['septet.lock'] "
+        "assert(earlier ~= debug.getregistry()['septet.core'] and not pcall(earlier.lock)) "
+        "assert(debug.getregistry()['septet.lock'] == meta) "
+        "assert(lock:with(function() return 'held' end) == 'held')",
+    };
+    for (int i = 0; i < 2; i++) {
+        struct reports reports;
+        septet_config config = config_for(&reports);
+        config.lua = L;
+        septet_host *host = septet_new(&config, NULL);
+        assert_runs(host, scripts[i]);
+        assert_int_equal(septet_free(host), SEPTET_OK);
+    }
+    lua_close(L);
+}
+
 static void test_memory_that_runs_out_releases_the_source(void **state)
 {
     for (long allowed = 0, runs = 0; runs == 0; allowed++) {
@@ -196,6 +221,7 @@ int main(void)
         cmocka_unit_test(test_a_module_may_wait_if_task_require_loads_it),
         cmocka_unit_test(test_a_callback_that_raises_is_warned_of),
         cmocka_unit_test(test_an_embedders_state_has_the_searcher_of_its_present_host),
+        cmocka_unit_test(test_an_earlier_hosts_core_opens_nothing_in_a_later_host),
         cmocka_unit_test(test_memory_that_runs_out_releases_the_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
