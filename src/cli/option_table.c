@@ -35,6 +35,7 @@ static const struct option_row options[] = {
 };
 
 static const struct command_row commands[] = {
+    {"check", "PATH...", "septet.check.command", "look for mistakes in scripts"},
     {"completions", "SHELL", "septet.command.completions", "print the completions for a shell"},
     {"help", "[COMMAND]", "septet.command.help", "print what a command does"},
     {"init", "[FOLDER]", "septet.command.new_project", "write the first files of a project"},

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A bit of all that a host does, for the tests that take its memory away.
+-- check: globals origin
 local task, http = require "septet.task", require "septet.http"
 local origin = assert(origin)
 

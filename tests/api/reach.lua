@@ -2,6 +2,7 @@
 -- A script with globals of its own that visits every table that it reaches, for test_profile.c. It
 -- returns the paths of those that another script reaches as well and that it could change.
 -- luacheck: globals is_anothers origin
+-- check: globals is_anothers, origin
 local task, http, sync = require "septet.task", require "septet.http", require "septet.sync"
 local json, sio, trace = require "septet.json", require "septet.io", require "septet.trace"
 local csv = require "septet.csv"

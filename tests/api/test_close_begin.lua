@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_close_begin.c, by name. None ends by itself; each sets `ready` when the host
 -- may.
+-- check: globals origin
 local scripts = {}
 
 -- Returns a value that counts in `closed` when its variable is closed.

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_foreign.c, by name.
+-- check: globals origin
 local task, http = require "septet.task", require "septet.http"
 local scripts = {}
 

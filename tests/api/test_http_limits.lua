@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Scripts of test_http_limits.c, which meet the embedder's limits on requests and bodies.
+-- check: globals origin
 local task, http = require "septet.task", require "septet.http"
 
 local scripts = {}

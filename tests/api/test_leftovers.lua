@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_leftovers.c: each leaves things in globals, and the one of the same name
 -- `_afterwards` uses them when the host has ended.
+-- check: globals origin
 local scripts = {}
 
 function scripts.functions()

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_nested_run.c: run_loop(mode) is a function in C that calls uv_run.
+-- check: globals run_loop, origin
 local scripts = {}
 
 local function is_refused(f, ...)

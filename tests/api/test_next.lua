@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_next.c, by name.
+-- check: globals origin
 local scripts = {}
 
 function scripts.thousand_requests()

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Scripts of test_permit.c, with the functions of permit_fixture.h.
+-- check: globals origin
 local task, http = require "septet.task", require "septet.http"
 local asked, assert_asked, deny, socket = _G.asked, _G.assert_asked, _G.deny, _G.socket
 

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Scripts of test_permit_session.c, with the functions of permit_fixture.h.
+-- check: globals origin
 local task, http, sio = require "septet.task", require "septet.http", require "septet.io"
 local asked, assert_asked, deny = _G.asked, _G.assert_asked, _G.deny
 

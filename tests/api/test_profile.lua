@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Attempts to get out of the standard profile, for test_profile.c. Each function is a main task.
 -- luacheck: globals path bytecode bytecode_path
+-- check: globals bytecode, bytecode_path, path
 local attempts = {}
 
 -- Returns the message of the error that fn raises.

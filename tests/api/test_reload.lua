@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What scripts do while their modules are loaded again, for test_reload.c.
 -- luacheck: globals rounds stopped old_code_ended new_code_ended reload
+-- check: globals stopped
 local scripts = {}
 
 local world = [[

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_state_closed.c, by name. None ends by itself; each sets `ready` when the
 -- state may be closed.
+-- check: globals origin, fifo, fake
 local scripts = {}
 
 local hooks = { request_end = function() end, request_exception = function() end }

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Scripts of test_turns.c. `received` returns the bytes of bodies that their session has got.
+-- check: globals origin
 local task, http = require "septet.task", require "septet.http"
 
 local scripts = {}

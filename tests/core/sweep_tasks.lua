@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Tasks, a group and completions, for the tests that take the memory away at each allocation.
+-- check: globals fake
 local function child(...)
   local _ <close> = closer(function()
     try(fake, "inline")

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_completions.c, by name.
+-- check: globals fake, until_what
 local scripts = {}
 
 function scripts.come_in_order_of_ending()

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_deadlock.c, by name. Tasks are in `T`, by name.
+-- check: globals fake
 local scripts = {}
 
 T = {}

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_op.c, by name.
+-- check: globals fake
 local scripts = {}
 
 function scripts.spawn_cancellable()

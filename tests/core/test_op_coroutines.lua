@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_op_coroutines.c, by name.
+-- check: globals fake, depth
 local scripts = {}
 
 function scripts.in_a_coroutine_keeps_the_scripts_own_yields()

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_op_refused.c, by name.
+-- check: globals fake
 local scripts = {}
 
 function scripts.refused_in_a_hook()

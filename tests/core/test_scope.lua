@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_scope.c, by name.
+-- check: globals fake, deep
 local scripts = {}
 
 function scripts.cancel_reaches_all_below_in_order_of_spawning()

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_scope_deadline.c, by name.
+-- check: globals fake
 local scripts = {}
 
 function scripts.deadlines_that_fall_together_are_the_outers()

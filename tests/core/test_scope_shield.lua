@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_scope_shield.c, by name.
+-- check: globals fake
 local scripts = {}
 
 function scripts.move_takes_cancellation_and_deadline_along()

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_task.c, by name.
+-- check: globals fake
 local scripts = {}
 
 function scripts.states_in_words()

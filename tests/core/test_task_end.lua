@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_task_end.c, by name.
+-- check: globals fake
 local scripts = {}
 
 function scripts.orphans_are_cancelled_and_joined_at_its_end()

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_task_memory.c, by name.
+-- check: globals thread_of
 local scripts = {}
 
 function scripts.coroutine_is_used_again()

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Requests that complete, wait and fail, while the embedder draws frames.
+-- check: globals origin
 local task, http = require "septet.task", require "septet.http"
 local s <close> = http.session()
 assert(s:get(origin .. "/bytes/1").status == 200)

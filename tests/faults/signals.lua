@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Requests of several kinds, 24 at a time, until enough signals have come.
+-- check: globals origin, signals, enough
 local task, http = require "septet.task", require "septet.http"
 local session <close> = http.session { limit = 40, limit_per_host = 20 }
 local port = origin:match ":(%d+)$"

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Each way to spawn and to wait takes no memory that it does not give back. `origin` and live() are
 -- globals of the test's; live() puts into a table how much is allocated.
+-- check: globals origin, live
 local task, http = require "septet.task", require "septet.http"
 
 local N <const> = 1000 -- tasks

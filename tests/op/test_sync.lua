@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_sync.c, by name.
+-- check: globals fake
 local scripts = {}
 
 function scripts.lock_of_an_ended_task_goes_to_the_next()
