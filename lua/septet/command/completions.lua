@@ -18,6 +18,14 @@ local DONE = 0
 ---@field takes string[] kinds of the words that are no options
 ---@field first boolean|nil the words behind the first that is no option belong to a script
 
+local LONGEST <const> = 60 -- characters of a help, as shells show it beside a word
+
+-- Returns a help in short.
+local function shortened(help)
+  if #help <= LONGEST then return help end
+  return help:sub(1, LONGEST):match "^(.*)%s" .. "..."
+end
+
 -- Appends options to a list, each name once: a value that only one of the forms has is optional.
 local function add_options(list, more)
   local seen = {}
@@ -29,6 +37,7 @@ local function add_options(list, more)
         same.takes, same.kind, same.argument = "optional", option.kind, option.argument
       end
     elseif option.name ~= "-" and option.name ~= "--" then
+      option.help = shortened(option.help)
       list[#list + 1] = option
       seen[option.name] = option
     end
@@ -58,7 +67,7 @@ function command.places()
     local place = { name = row.name, help = row.help, options = {}, words = {},
       takes = description.takes or {}, first = description.first }
     for _, word in ipairs(description.words or {}) do
-      place.words[#place.words + 1] = { word[1]:match "^%S+", word[2] }
+      place.words[#place.words + 1] = { word[1]:match "^%S+", shortened(word[2]) }
     end
     add_options(place.options, words.options(description))
     if description.passes then add_options(place.options, program_options(all.options)) end
