@@ -7,6 +7,24 @@ set(SEPTET_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/septet)
 if(SEPTET_CLI)
   install(TARGETS septet_cli COMPONENT command)
   install(FILES docs/man/septet.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT command)
+  # The command prints its completions itself, if it runs on this machine.
+  set(SEPTET_ZSH_DIR ${CMAKE_INSTALL_DATADIR}/zsh/site-functions CACHE STRING
+      "folder for the completions of zsh")
+  if(NOT CMAKE_CROSSCOMPILING)
+    foreach(shell bash zsh fish)
+      install(CODE "
+        execute_process(COMMAND \"${CMAKE_COMMAND}\" -E env --unset=SEPTET_LUA_PATH
+                                \"$<TARGET_FILE:septet_cli>\" completions ${shell}
+                        OUTPUT_FILE \"${PROJECT_BINARY_DIR}/completions.${shell}\"
+                        COMMAND_ERROR_IS_FATAL ANY)" COMPONENT command)
+    endforeach()
+    install(FILES ${PROJECT_BINARY_DIR}/completions.bash RENAME septet COMPONENT command
+            DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+    install(FILES ${PROJECT_BINARY_DIR}/completions.zsh RENAME _septet COMPONENT command
+            DESTINATION ${SEPTET_ZSH_DIR})
+    install(FILES ${PROJECT_BINARY_DIR}/completions.fish RENAME septet.fish COMPONENT command
+            DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
+  endif()
 endif()
 if(SEPTET_MODULE)
   install(TARGETS septet_module LIBRARY DESTINATION ${SEPTET_MODULE_DIR} COMPONENT module)

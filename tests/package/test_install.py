@@ -89,6 +89,14 @@ class Installed(unittest.TestCase):
                 PKG_CONFIG_PATH=os.path.join(self.lib, "pkgconfig"))
             self.check(os.path.join(place, "program"), "c", "septet-static" not in command)
 
+    def test_the_completions_are_where_shells_look(self):
+        share = os.path.join(self.prefix, "share")
+        for shell, path in (("bash", "bash-completion/completions/septet"),
+                            ("zsh", "zsh/site-functions/_septet"),
+                            ("fish", "fish/vendor_completions.d/septet.fish")):
+            with open(os.path.join(share, path), encoding="utf-8") as file:
+                self.assertEqual(file.read(), run(os.environ["SEPTET"], "completions", shell))
+
     def test_the_prefix_may_move(self):
         moved = os.path.join(self.folder, "moved")
         shutil.copytree(self.prefix, moved, symlinks=True)
