@@ -37,6 +37,7 @@ static const struct option_row options[] = {
 static const struct command_row commands[] = {
     {"check", "PATH...", "septet.check.command", "look for mistakes in scripts"},
     {"completions", "SHELL", "septet.command.completions", "print the completions for a shell"},
+    {"doc", "[NAME]", "septet.doc.command", "print what a name of the API means"},
     {"help", "[COMMAND]", "septet.command.help", "print what a command does"},
     {"init", "[FOLDER]", "septet.command.new_project", "write the first files of a project"},
     {"jobs", "URL [VERB]", "septet.jobs.command", "show a queue of jobs, and mend it"},

@@ -14,12 +14,9 @@ local function default_of(text)
   return default, meaning
 end
 
---- Returns all fields of a class, also those of its parents, in order.
-function index.fields_of(api, class, found)
-  found = found or {}
-  for _, parent in ipairs(class.parents) do
-    if api.classes[parent] then index.fields_of(api, api.classes[parent], found) end
-  end
+-- Returns the fields of a class, in order, without those of its parents.
+local function fields_of(class)
+  local found = {}
   for _, field in ipairs(class.fields) do
     if model.is_public(field) then
       local default, meaning = default_of(field.text)
@@ -58,14 +55,25 @@ local function merge(fields, said)
 end
 
 -- Returns the entry of a class or a module itself.
-local function class_entry(api, class)
-  local is_module = names.is_module(class.name)
-  return { name = class.name, kind = is_module and "module" or "class", signature = class.name,
-    fields = not is_module and index.fields_of(api, class) or nil }, { class.text }
+local function class_entry(class)
+  local kind = names.is_module(class.name) and "module" or model.is_error(class) and "error"
+    or "class"
+  return { name = class.name, kind = kind, signature = class.name,
+    parents = #class.parents > 0 and class.parents or nil,
+    fields = kind ~= "module" and fields_of(class) or nil }, { class.text }
+end
+
+-- Returns the entry of a code of an error, as "HttpError.timeout", with its reasons.
+local function code_entry(code)
+  local reasons = {}
+  for reason in code.text:gmatch "`([%l_%d]+)`" do reasons[reason] = true end
+  return { name = code.kind .. "." .. code.code, kind = "code", class = "septet." .. code.kind,
+    signature = ('%s with the code "%s"'):format(code.kind, code.code),
+    reasons = next(reasons) and reasons or nil }, { code.text }
 end
 
 --- Returns the list of entries, and by name their text, example and output.
-function index.entries(api, page)
+function index.entries(api, page, codes)
   local list, texts = {}, {}
   local function add(entry, text)
     if texts[entry.name] then return end
@@ -75,14 +83,18 @@ function index.entries(api, page)
     local name = names.of(class.name, member)
     local said = page[name] or { fields = {} }
     local options = not member.is_value and option_class(api, member)
-    if options then merge(list[options.name].fields, said.fields) end
+    local laid = options
+    while laid do -- a page may say what the fields of a parent mean
+      merge(list[laid.name].fields, said.fields)
+      laid = api.classes[laid.parents[1]]
+    end
     add({ name = name, class = class.name, async = member.async or nil,
       kind = member.is_value and "field" or names.is_module(class.name) and "function" or "method",
       signature = name .. names.type_of(member), options = options and options.name or nil },
       { said.text and said.text ~= "" and said.text or member.text, said.example, said.output })
   end
   for _, name in ipairs(api.order) do
-    if api.classes[name].public then add(class_entry(api, api.classes[name])) end
+    if api.classes[name].public then add(class_entry(api.classes[name])) end
   end
   for _, name in ipairs(api.order) do
     local class = api.classes[name]
@@ -97,6 +109,7 @@ function index.entries(api, page)
       end
     end
   end
+  for _, code in ipairs(codes) do add(code_entry(code)) end
   table.sort(list, function(a, b) return a.name < b.name end)
   return list, texts
 end
@@ -114,8 +127,8 @@ local function written(value)
 end
 
 --- Writes both modules to a folder.
-function index.write(folder, api, page)
-  local list, texts = index.entries(api, page)
+function index.write(folder, api, page, codes)
+  local list, texts = index.entries(api, page, codes)
   local out = assert(io.open(folder .. "/entries.lua", "w"))
   out:write "-- SPDX-License-Identifier: MIT\n-- Made by tools/api.\nreturn {\n"
   for _, entry in ipairs(list) do out:write(written(entry), ",\n") end

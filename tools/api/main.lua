@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- main.lua ROOT OUT: reads the annotations of the files that OUT/sources lists, which are of the tree
--- ROOT, and its docs/api.md, and writes below the folder OUT
+-- main.lua ROOT OUT: reads the annotations of the files that OUT/sources lists, which are of the
+-- tree ROOT, and its docs/api.md, and writes below the folder OUT
 --
 --   septet/doc/entries.lua, septet/doc/texts.lua   the index of the API: see tools/api/index.lua
 --
@@ -19,4 +19,5 @@ end
 table.sort(lua)
 table.sort(meta)
 local api = model.read(root, lua, meta)
-index.write(out .. "/septet/doc", api, (pages.read(root .. "/docs/api.md")))
+local page, _, codes = pages.read(root .. "/docs/api.md")
+index.write(out .. "/septet/doc", api, page, codes)

@@ -154,6 +154,11 @@ function model.is_public(member)
     and (not member.access or member.access == "public")
 end
 
+--- Returns true if a class is a kind of error.
+function model.is_error(class)
+  return class.name == "septet.Error" or class.parents[1] == "septet.Error"
+end
+
 --- Calls fn(text) for each type that a public class mentions.
 function model.each_type(class, fn)
   for _, field in ipairs(class.fields) do
@@ -208,7 +213,7 @@ function model.read(root, lua, meta)
   table.sort(self.modules)
   for _, module in ipairs(self.modules) do mark_public(self, module) end
   for _, name in ipairs(self.order) do
-    if name:find "^septet%.[%w]*Error$" then mark_public(self, name) end
+    if model.is_error(self.classes[name]) then mark_public(self, name) end
   end
   return self
 end

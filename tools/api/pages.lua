@@ -43,10 +43,23 @@ local function sections(path)
   return all
 end
 
+-- Returns true if a table has the options of a function or the fields of an object.
+local function is_list(block)
+  return block.kind == "table" and (block[1][1] == "option" or block[1][1] == "field")
+end
+
+-- Returns a table that is not such a list as Markdown, without its head.
+local function table_text(block)
+  local lines = {}
+  for i = 3, #block do lines[#lines + 1] = "| " .. table.concat(block[i], " | ") .. " |" end
+  return table.concat(lines, "\n")
+end
+
 local function paragraphs(section)
   local parts = {}
   for _, block in ipairs(section.blocks) do
     if block.kind == "text" then parts[#parts + 1] = table.concat(block, "\n") end
+    if block.kind == "table" and not is_list(block) then parts[#parts + 1] = table_text(block) end
   end
   return table.concat(parts, "\n\n")
 end
@@ -68,12 +81,11 @@ local NAME = "^`([%a_][%w_]*[.:][%w_]+)[(`]"
 local function rows(section)
   local found = {}
   for _, block in ipairs(section.blocks) do
-    local head = block.kind == "table" and block[1][1]
-    if head == "option" or head == "field" then
+    if is_list(block) then
       for i = 3, #block do
         local row = { line = block.line + i - 1 }
         for n, title in ipairs(block[1]) do row[title] = block[i][n] end
-        for name in row[head]:gmatch "`([%w_]+)`" do
+        for name in block[i][1]:gmatch "`([%w_]+)`" do
           found[name] = row
           found[#found + 1] = name
         end
@@ -94,7 +106,21 @@ local function add_rows(entries, section)
   end
 end
 
---- Returns the entries of a page by their names, and its sections.
+-- Adds the codes of errors: the table behind "The codes of `HttpError`" has a row for each, with
+-- its reasons.
+local function add_codes(codes, section)
+  local kind
+  for _, block in ipairs(section.blocks) do
+    if block.kind == "text" then kind = block[1]:match "^The codes of `(%w+)`" end
+    for i = 3, kind and block.kind == "table" and #block or 0 do
+      for code in block[i][1]:gmatch "`([%w_]+)`" do
+        codes[#codes + 1] = { kind = kind, code = code, text = block[i][2] }
+      end
+    end
+  end
+end
+
+--- Returns the entries of a page by their names, its sections, and the codes of errors.
 function pages.read(path)
   local entries, all = {}, sections(path)
   for _, section in ipairs(all) do
@@ -107,8 +133,12 @@ function pages.read(path)
       end
     end
   end
-  for _, section in ipairs(all) do add_rows(entries, section) end
-  return entries, all
+  local codes = {}
+  for _, section in ipairs(all) do
+    add_rows(entries, section)
+    add_codes(codes, section)
+  end
+  return entries, all, codes
 end
 
 pages.example = example

@@ -9,7 +9,7 @@ local is = core.is
 
 --- Error of a group: all errors of its body and tasks, in the order they came. `#e` is their
 --- number. A task's failure counts once, even if a task that awaited it raised it again.
----@class septet.ErrorGroup
+---@class septet.ErrorGroup: septet.Error
 ---@field errors any[] an error may itself be an ErrorGroup
 ---@field tasks table<integer, septet.Task> the failed task, at the index of its error
 ---@field tracebacks table<integer, string> where the body raised an error, at its index
