@@ -7,6 +7,9 @@ set(SEPTET_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/septet)
 if(SEPTET_CLI)
   install(TARGETS septet_cli COMPONENT command)
   install(FILES docs/man/septet.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT command)
+  # Definitions of the API for editors: an addon of lua-language-server.
+  install(DIRECTORY ${SEPTET_LIBRARY} DESTINATION ${CMAKE_INSTALL_DATADIR}/septet COMPONENT command)
+  install(FILES meta/config.json DESTINATION ${CMAKE_INSTALL_DATADIR}/septet COMPONENT command)
   # The command prints its completions itself, if it runs on this machine.
   set(SEPTET_ZSH_DIR ${CMAKE_INSTALL_DATADIR}/zsh/site-functions CACHE STRING
       "folder for the completions of zsh")

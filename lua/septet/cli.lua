@@ -64,7 +64,7 @@ end
 --- `--`. Raises Usage for what is not in the spec.
 ---@param words string[]
 ---@param spec table<string, string|table> `name = kind`, or `name = { kind, default }`; kinds are
---- "flag", "string", "number", "integer" and "count"; the "_" of a name is a "-" there
+---"flag", "string", "number", "integer" and "count"; the "_" of a name is a "-" there
 ---@return table<string, any> options flags that are given are true
 ---@return string[] rest the words that are no options
 function cli.parse(words, spec)

@@ -10,7 +10,7 @@ local writing = require "septet.csv.writing"
 
 --- Returns a reader of rows.
 ---@param source string|table|fun(): string|nil a text, an object with `read(n)`, or a function that
---- returns the next bytes, and nil at the end
+---returns the next bytes, and nil at the end
 ---@param options septet.CsvOptions|nil
 ---@return septet.CsvReader
 function csv.reader(source, options)

@@ -72,8 +72,8 @@ end
 ---@field depth integer|nil 1 is what is in the folder itself; without a limit
 ---@field links boolean|nil enters folders that links lead to, but none inside itself; false
 ---@field filter (fun(path: string, entry: septet.WalkEntry): any)|nil leaves out an entry, and what
---- is in it, for which it returns nil or false
----@field errors "raise"|"skip"|(fun(err: septet.Error, path: string))|nil for what cannot be read
+---is in it, for which it returns nil or false
+---@field errors "raise"|"skip"|(fun(err: septet.IoError, path: string))|nil for what cannot be read
 
 ---@class septet.WalkEntry: septet.FileInfo
 ---@field name string
@@ -84,7 +84,7 @@ end
 ---@async
 ---@param root string
 ---@param options septet.WalkOptions|nil
----@return fun(): string, septet.WalkEntry
+---@return septet.Walk|fun(): string, septet.WalkEntry
 function fs.walk(root, options)
   args.string(root, 1, "walk")
   return walk.open(root, options)
@@ -255,7 +255,7 @@ end
 ---@async
 ---@param path string
 ---@param options septet.WatchOptions|nil
----@return fun(): septet.WatchEvent
+---@return septet.Watch|fun(): septet.WatchEvent
 function fs.watch(path, options)
   args.string(path, 1, "watch")
   return watch.open(path, options)
@@ -272,7 +272,7 @@ end
 ---@async
 ---@param path string
 ---@param options septet.TailOptions|nil
----@return fun(): string
+---@return septet.Tail|fun(): string
 function fs.tail(path, options)
   args.string(path, 1, "tail")
   return tail.open(path, options)

@@ -91,9 +91,12 @@ end
 
 local new_options = { key = "secret" }
 
+---@class septet.HashOptions
+---@field key string|nil makes it an HMAC
+
 --- Returns a digest of nothing, to which bytes are added.
 ---@param algorithm septet.Digest
----@param options {key: string|nil}|nil `key`: makes it an HMAC
+---@param options septet.HashOptions|nil
 ---@return septet.Hash
 function hash.new(algorithm, options)
   options = args.options(options, new_options, "new")

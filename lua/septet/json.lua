@@ -24,6 +24,7 @@ end
 
 --- JSON's null, also inside of tables, for `decode` and `encode`. Lua takes it for true; compare
 --- with it.
+---@type userdata
 json.null = core.json_null
 
 --- Marks a table as an array, so that `encode` takes it for one even if it is empty. `decode` marks
@@ -50,13 +51,15 @@ function json.is_array(value)
   return type(value) == "table" and metatable_of(value) == core.json_array
 end
 
+---@class septet.DecodeOptions
+---@field depth integer|nil nesting of arrays and objects, at most 2047; 128
+---@field max_memory integer|nil bytes that decoding may take, estimated beforehand; 512 MiB
+
 --- Returns the value of a JSON text in UTF-8. Raises JsonError with `line`, `column` and
 --- `position`: how far the text was read, in bytes from 1. An integer that does not fit in 64 bits
 --- is an error.
 ---@param text string
----@param options {depth: integer|nil, max_memory: integer|nil}|nil `depth`: nesting of arrays and
---- objects, 128 by default and 2047 at most. `max_memory`: bytes that decoding may take, estimated
---- beforehand, 512 MiB by default
+---@param options septet.DecodeOptions|nil
 ---@return any
 function json.decode(text, options)
   args.string(text, 1, "decode")
@@ -65,13 +68,16 @@ function json.decode(text, options)
   return core.json_decode(text, options.depth or DEPTH, options.max_memory or MAX_MEMORY)
 end
 
+---@class septet.EncodeOptions
+---@field indent integer|nil blanks for each level, at most 31; 0: all is on one line
+---@field depth integer|nil nesting of arrays and objects, at most 2047; 128
+
 --- Returns the JSON text of a value. Keys of objects are sorted, so the same value gives the same
 --- text. A table is an array if its keys are 1 to n or json.array() marked it, else an object.
 --- Raises Usage, naming the place, for what JSON cannot express: functions, NaN, strings that are
 --- not UTF-8, tables with other keys or gaps.
 ---@param value any
----@param options {indent: integer|nil, depth: integer|nil}|nil `indent`: spaces per level, 31 at
---- most, with a line for each item; without it, all is on one line. `depth`: like that of `decode`
+---@param options septet.EncodeOptions|nil
 ---@return string
 function json.encode(value, options)
   options = args.options(options, encode_options, "encode")

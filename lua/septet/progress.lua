@@ -149,10 +149,15 @@ local function plain() return nil end
 local options_spec = { total = "any", label = "string", bytes = "boolean", keep = "boolean",
   out = "any" }
 
+---@class septet.ProgressOptions
+---@field total number|nil how much there is to do; without it, no time that is left is shown
+---@field label string|nil what it is about
+---@field bytes boolean|nil true: amounts are sizes; false
+---@field keep boolean|nil false: the line is erased at the end; true
+---@field out (fun(text: string))|nil gets plain lines in place of standard error
+
 --- Begins a line of progress.
----@param options {total?: number, label?: string, bytes?: boolean, keep?: boolean, out?: function}?
---- total: how much there is to do; label: what it is; bytes: amounts are sizes; keep: whether the
---- line stays at the end, true by default; out: gets plain lines in place of standard error
+---@param options septet.ProgressOptions|nil
 ---@return septet.Progress
 function progress.new(options)
   options = args.options(options, options_spec, "new")

@@ -14,6 +14,18 @@ local loader = require "septet.task.loader"
 local locals = require "septet.task.locals"
 local thread = require "septet.task.thread"
 
+---@class septet.GatherOptions
+---@field limit integer|nil number of functions that run at once; all
+---@field settled boolean|nil true: raises no member's error, and each result has a `status` and a
+---`value` or an `error`; false
+
+---@class septet.WaitOptions
+---@field timeout number|nil seconds after which it returns in any case; no limit
+---@field return_when septet.ReturnWhen|nil what it waits for; "ALL_COMPLETED"
+
+---@class septet.AsCompletedOptions
+---@field timeout number|nil seconds for the whole loop, after which a step raises Timeout; no limit
+
 task.timeout = blocks.timeout
 task.move_on_after = blocks.move_on_after
 task.shield = blocks.shield
@@ -93,9 +105,16 @@ task.now = core.now
 ---@return septet.Task|nil
 task.current = core.current
 
---- Returns the live tasks as a tree, with the main tasks first. It is a list of
---- {id=, name=, status=, waits_for=, children=}.
----@return table
+--- A task in the tree of tasks.
+---@class septet.TreeNode
+---@field id integer
+---@field name string
+---@field status string as of task:status()
+---@field waits_for string "" if it does not wait
+---@field children septet.TreeNode[]
+
+--- Returns the live tasks as a tree, with the main tasks first.
+---@return septet.TreeNode[]
 task.tree = core.tree
 
 --- Returns true if the value is a Septet error of the given kind ("HttpError", "Cancelled", ...),

@@ -74,7 +74,7 @@ end
 
 --- Serves HTTP/1.1 on a free port of 127.0.0.1: calls the handler for each request and sends what
 --- it returns. For tests and small tools. It is not meant for the internet. Raises IoError.
----@param handler fun(request: septet.ServedRequest): any
+---@param handler fun(request: septet.ServedRequest): septet.Answer|string|integer|nil
 ---@param options septet.ServeOptions|nil
 ---@return septet.TestServer
 function testing.serve(handler, options)

@@ -244,11 +244,13 @@ local function encoded_with_plus(text)
   return (core.url_encode(text):gsub("%%20", "+"))
 end
 
+---@class septet.QueryOptions
+---@field plus boolean|nil true: a blank is a plus; by default, only `url.query` reads it so
+
 --- Returns the parameters of a query, decoded; or the query of parameters, encoded. What is encoded
 --- wrongly stays. A plus is a blank when it is decoded, and a blank is written as "%20".
 ---@param value string|table names to values or lists of values, or a list of {name, value}
----@param options {plus: boolean|nil}|nil `plus`: false: a plus is none but a plus; true: a blank is
---- written as a plus
+---@param options septet.QueryOptions|nil
 ---@return any
 function url.query(value, options)
   options = args.options(options, query_options, "query")
@@ -266,7 +268,7 @@ end
 
 --- Returns a text for use inside a part: all but letters, digits and "-._~" is percent-encoded.
 ---@param text string
----@param options {plus: boolean|nil}|nil `plus`: a blank is written as a plus
+---@param options septet.QueryOptions|nil
 ---@return string
 function url.encode(text, options)
   args.string(text, 1, "encode")
@@ -276,7 +278,7 @@ end
 
 --- Returns a text without percent-encoding. Raises UrlError for a percent sign without two digits.
 ---@param text string
----@param options {plus: boolean|nil}|nil `plus`: a plus is a blank
+---@param options septet.QueryOptions|nil
 ---@return string
 function url.decode(text, options)
   args.string(text, 1, "decode")

@@ -646,7 +646,7 @@ function core.thread_new(memory, fn, ...) end
 ---@param thread septet.RawThread
 ---@return "returned"|"failed"|"uncopiable"|"result"|"memory" outcome
 ---@return any ... the results; the error or its text, and the traceback; the number, the kind and
---- the place of what cannot be copied; or the limit
+---the place of what cannot be copied; or the limit
 function core.thread_wait(thread) end
 
 --- Returns how many threads may run at once.

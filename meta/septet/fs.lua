@@ -12,7 +12,7 @@ local Walker = {}
 ---@async
 ---@return string|nil path or a name
 ---@return septet.WalkEntry|nil
----@return septet.Error|nil
+---@return septet.IoError|nil
 function Walker:next() end
 
 --- Leaves out what is in the folder that was returned last.
@@ -73,3 +73,11 @@ function TailHandle:look() end
 
 --- Closes the file.
 function TailHandle:close() end
+
+--- An iterator over what is in a folder.
+---@class septet.Walk
+---@operator call: string|nil
+local Walk = {}
+
+--- Ends the walk. The end of the loop does so, too.
+function Walk:close() end

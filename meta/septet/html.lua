@@ -91,3 +91,48 @@ function HtmlHandle:text(node, raw) end
 ---@return string|nil
 ---@return string|nil
 function HtmlHandle:markup(node, inner) end
+
+-- The methods that documents have, too.
+
+---@class septet.Document
+local Document = {}
+
+--- Returns the elements of the page that match a CSS selector, in their order. Raises HtmlError for
+--- a selector that is not one.
+---@async
+---@param selector string
+---@return septet.Element[]
+function Document:select(selector) end
+
+--- Returns the first element that `select` would return, or nil.
+---@async
+---@param selector string
+---@return septet.Element|nil
+function Document:first(selector) end
+
+--- Returns the text of the page as a browser shows it.
+---@async
+---@return string
+function Document:text() end
+
+--- Returns all text in the page's source, with its blanks and line ends.
+---@async
+---@return string
+function Document:raw_text() end
+
+--- Returns the page as HTML.
+---@async
+---@return string
+function Document:html() end
+
+--- Returns the links of the page: of `a`, `area`, `link`, `frame` and `iframe`.
+---@async
+---@param base string|nil URL against which they are resolved, in place of the page's own
+---@return septet.HtmlLink[]
+function Document:links(base) end
+
+--- Returns the URL to which a reference in the page leads, or nil.
+---@async
+---@param reference string
+---@return string|nil
+function Document:resolve(reference) end

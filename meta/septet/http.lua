@@ -5,13 +5,56 @@
 -- methods are C functions.
 
 ---@class septet.http
----@field get fun(target: string, options: septet.RequestOptions|nil): septet.Response
----@field head fun(target: string, options: septet.RequestOptions|nil): septet.Response
----@field post fun(target: string, options: septet.RequestOptions|nil): septet.Response
----@field put fun(target: string, options: septet.RequestOptions|nil): septet.Response
----@field patch fun(target: string, options: septet.RequestOptions|nil): septet.Response
----@field delete fun(target: string, options: septet.RequestOptions|nil): septet.Response
----@field options fun(target: string, options: septet.RequestOptions|nil): septet.Response
+local http = {}
+
+--- Waits for the response to a GET, on the default session. Raises HttpError.
+---@async
+---@param target string http or https URL
+---@param options septet.RequestOptions|nil
+---@return septet.Response
+function http.get(target, options) end
+
+--- Waits for the response to a HEAD, on the default session. Raises HttpError.
+---@async
+---@param target string http or https URL
+---@param options septet.RequestOptions|nil
+---@return septet.Response
+function http.head(target, options) end
+
+--- Waits for the response to a POST, on the default session. Raises HttpError.
+---@async
+---@param target string http or https URL
+---@param options septet.RequestOptions|nil
+---@return septet.Response
+function http.post(target, options) end
+
+--- Waits for the response to a PUT, on the default session. Raises HttpError.
+---@async
+---@param target string http or https URL
+---@param options septet.RequestOptions|nil
+---@return septet.Response
+function http.put(target, options) end
+
+--- Waits for the response to a PATCH, on the default session. Raises HttpError.
+---@async
+---@param target string http or https URL
+---@param options septet.RequestOptions|nil
+---@return septet.Response
+function http.patch(target, options) end
+
+--- Waits for the response to a DELETE, on the default session. Raises HttpError.
+---@async
+---@param target string http or https URL
+---@param options septet.RequestOptions|nil
+---@return septet.Response
+function http.delete(target, options) end
+
+--- Waits for the response to a OPTIONS, on the default session. Raises HttpError.
+---@async
+---@param target string http or https URL
+---@param options septet.RequestOptions|nil
+---@return septet.Response
+function http.options(target, options) end
 
 ---@class septet.Session
 local Session = {}

@@ -113,10 +113,12 @@ function Writer:size() end
 function Writer:close() end
 
 --- Keeps a digest of the file's contents and of all that is written from now on.
+---@private
 ---@param name "sha256"|"sha512"|"sha1"|"md5"
 function Writer:keep_digest(name) end
 
 --- Takes all that a stream holds, appends up to n bytes of it, and returns how many it held.
+---@private
 ---@async
 ---@param stream userdata of a streamed response
 ---@param n integer|nil bytes
@@ -124,6 +126,7 @@ function Writer:keep_digest(name) end
 function Writer:write_held(stream, n) end
 
 --- Returns the file's contents, for small files only.
+---@private
 ---@async
 ---@return string
 function Writer:contents() end

@@ -89,6 +89,12 @@ class Installed(unittest.TestCase):
                 PKG_CONFIG_PATH=os.path.join(self.lib, "pkgconfig"))
             self.check(os.path.join(place, "program"), "c", "septet-static" not in command)
 
+    def test_the_definitions_for_editors_are_an_addon(self):
+        share = os.path.join(self.prefix, "share", "septet")
+        self.assertTrue(os.path.isfile(os.path.join(share, "config.json")))
+        for name in "septet.lua", "septet/task.lua", "septet/errors.lua":
+            self.assertTrue(os.path.isfile(os.path.join(share, "library", name)), name)
+
     def test_the_completions_are_where_shells_look(self):
         share = os.path.join(self.prefix, "share")
         for shell, path in (("bash", "bash-completion/completions/septet"),

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Reads the annotations of a Lua file: blocks of lines that begin with `---`, and the line of code
--- that each stands before.
+-- that each stands before. A line without a blank behind `---` continues the comment of the
+-- one above.
 local types = require "types"
 
 local annotations = {}
@@ -14,6 +15,7 @@ end
 -- What may begin a line: each gets the block, and the text behind the word.
 local tags = {}
 
+-- Returns the text of a type at the beginning of `rest`, and what stands behind it.
 local function typed(rest)
   local _, text, behind = types.parse(rest)
   return text, behind
@@ -43,6 +45,7 @@ function tags.field(block, rest)
     text = above ~= "" and comment ~= "" and above .. " " .. comment or above .. comment,
     line = block.line,
   }
+  block.last = block.class.fields[#block.class.fields]
 end
 
 function tags.param(block, rest)
@@ -50,8 +53,8 @@ function tags.param(block, rest)
   if not name then name, optional, after = rest:match "^(%.%.%.)(%??)%s+(.*)$" end
   if not name then error("name of a parameter expected", 0) end
   local text, comment = typed(after)
-  block.params[#block.params + 1] =
-    { name = name, optional = optional == "?", type = text, text = comment }
+  block.last = { name = name, optional = optional == "?", type = text, text = comment }
+  block.params[#block.params + 1] = block.last
 end
 
 -- `TYPE [NAME] [COMMENT]`, or several of `TYPE [NAME]` with commas between them.
@@ -63,6 +66,7 @@ tags["return"] = function(block, rest)
     block.returns[#block.returns + 1] = { type = text, text = more and name or behind }
     rest = more
   until not rest
+  block.last = block.returns[#block.returns]
 end
 
 function tags.type(block, rest) block.type = typed(rest) end
@@ -79,7 +83,8 @@ end
 function tags.alias(block, rest)
   local name, text = rest:match "^([%w_.]+)%s*(.-)%s*$"
   if not name then error("name of an alias expected", 0) end
-  block.alias = { name = name, type = text, text = block:words() }
+  block.aliases[#block.aliases + 1] =
+    { name = name, type = text, text = block:words(), line = block.line }
 end
 
 local Block = {}
@@ -93,18 +98,25 @@ function Block:words()
 end
 
 local function new_block(line)
-  return setmetatable({ line = line, lines = {}, params = {}, returns = {}, generics = {} }, Block)
+  return setmetatable({ line = line, lines = {}, params = {}, returns = {}, generics = {},
+    aliases = {} }, Block)
 end
 
 local function add_line(block, text)
   local more = text:match "^|%s*(.-)%s*$"
   if more then
-    if not block.alias then error("a line of an alias without one", 0) end
-    local alias = block.alias
+    local alias = block.aliases[#block.aliases]
+    if not alias then error("a line of an alias without one", 0) end
     alias.type = alias.type == "" and more or alias.type .. "|" .. more
     return
   end
   local tag, rest = text:match "^@(%w+)%s*(.-)%s*$"
+  local continued = block.last and text:match "^[^%s@|].*$"
+  if continued then
+    block.last.text = (block.last.text .. " " .. continued):match "^%s*(.*)$"
+    return
+  end
+  block.last = nil
   if not tag then
     block.lines[#block.lines + 1] = text:gsub("^ ", "")
   elseif tags[tag] then

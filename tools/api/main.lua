@@ -1,15 +1,18 @@
 -- SPDX-License-Identifier: MIT
--- main.lua ROOT OUT: reads the annotations of the files that OUT/sources lists, which are of the
--- tree ROOT, and its docs/api.md, and writes below the folder OUT
+-- main.lua ROOT OUT LIBRARY: reads the annotations of the files that OUT/sources lists, which are
+-- of the tree ROOT, and its docs/api.md, and writes
 --
---   septet/doc/entries.lua, septet/doc/texts.lua   the index of the API: see tools/api/index.lua
+--   OUT/septet/doc/*.lua                 the index of the API: see tools/api/index.lua
+--   LIBRARY/*.lua, LIBRARY/septet/*.lua  definitions for editors: see tools/api/library.lua
 --
--- An annotation that is wrong is left out: tests/cli/test_api.py reports it.
+-- An annotation that is wrong is left out. With the word `check` in the place of LIBRARY, prints
+-- what is wrong with them, ends with 1 if there is anything, and writes nothing.
 local index = require "index"
+local library = require "library"
 local model = require "model"
 local pages = require "pages"
 
-local root, out = ...
+local root, out, target = ...
 local lua, meta = {}, {}
 for path in io.lines(out .. "/sources") do
   local below = path:sub(#root + 2)
@@ -19,5 +22,10 @@ end
 table.sort(lua)
 table.sort(meta)
 local api = model.read(root, lua, meta)
+if target == "check" then
+  io.stderr:write(table.concat(api.faults, "\n"), #api.faults > 0 and "\n" or "")
+  os.exit(#api.faults == 0)
+end
 local page, _, codes = pages.read(root .. "/docs/api.md")
 index.write(out .. "/septet/doc", api, page, codes)
+library.write(target, api)

@@ -50,8 +50,21 @@ local function add_class(self, file, block)
   end
 end
 
+-- Gives a function that is described by its type the parameters and returns of that.
+local function spread(member)
+  local node = member.type and member.type:find "^fun%(" and types.parse(member.type)
+  if not node or node.kind ~= "fun" then return member end
+  for i, param in ipairs(node.parameters) do
+    member.params[i] = { name = param.name, optional = param.optional, text = "",
+      type = param.type and param.type.text or "any" }
+  end
+  for i, value in ipairs(node.returns) do member.returns[i] = { type = value.text, text = "" } end
+  member.type = nil
+  return member
+end
+
 local function new_member(file, block, name)
-  return { name = name, path = file.path, line = block.line, text = block.text,
+  return spread { name = name, path = file.path, line = block.line, text = block.text,
     params = block.params, returns = block.returns, async = block.async, type = block.type,
     generics = block.generics, private = block.private }
 end
@@ -99,10 +112,10 @@ local function read(self, path, module)
   self.files[module] = file
   annotations.each(path, function(block, code)
     if block and block.class then add_class(self, file, block) end
-    if block and block.alias then
-      block.alias.path = path
-      self.aliases[block.alias.name] = block.alias
-      self.alias_order[#self.alias_order + 1] = block.alias.name
+    for _, alias in ipairs(block and block.aliases or {}) do
+      alias.path = path
+      self.aliases[alias.name] = alias
+      self.alias_order[#self.alias_order + 1] = alias.name
     end
     local variable = code:match "^local ([%w_]+) = {}$"
     if variable and not (block and block.class) then file.tables[variable] = { members = {} } end
@@ -173,6 +186,22 @@ function model.each_type(class, fn)
   end
 end
 
+-- Notes parameters of a public function that its annotations leave out.
+local function check_parameters(self, class)
+  for _, member in ipairs(class.members) do
+    local i = 0
+    for name in (member.parameters or ""):gmatch "[%w_.]+" do
+      i = i + 1
+      local param = member.params[i]
+      if model.is_public(member) and (not param or param.name ~= name) then
+        self:fault(member.path, member.line, "'%s' of '%s' does not say what '%s' is", member.name,
+          class.name, name)
+        break
+      end
+    end
+  end
+end
+
 local function mark_public(self, name)
   local class = self.classes[name] or self.aliases[name]
   if not class or class.public then return end
@@ -214,6 +243,9 @@ function model.read(root, lua, meta)
   for _, module in ipairs(self.modules) do mark_public(self, module) end
   for _, name in ipairs(self.order) do
     if model.is_error(self.classes[name]) then mark_public(self, name) end
+  end
+  for _, name in ipairs(self.order) do
+    if self.classes[name].public then check_parameters(self, self.classes[name]) end
   end
   return self
 end

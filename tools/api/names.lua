@@ -22,7 +22,7 @@ function names.is_module(class) return class == "septet" or class:find "^septet%
 
 --- Returns true if the members of a class have names of their own. Those of tables of options and
 --- results do not.
-function names.is_object(class) return #class.members > 0 or class.name == "septet.http" end
+function names.is_object(class) return #class.members > 0 end
 
 --- Returns the name of a member or a field of a class.
 function names.of(class, member)

@@ -79,15 +79,17 @@ local function primary(self)
   local generic = self:take "`[%a_][%w_]*`"
   if generic then return { kind = "literal", name = generic } end
   if self:take "async%s+fun%s*%(" or self:take "fun%s*%(" then return fun(self) end
-  local node = { kind = "name", name = self:expect("[%a_][%w_.]*", "type") }
+  local node = { kind = "name", name = self:expect("[%a_][%w_.]*%*?", "type") }
   if self:take "<" then
     node.arguments = self:list(">", function(p) return p:type() end)
   end
   return node
 end
 
+-- Returns the type at this place, with its text.
 function Parser:type()
-  local parts = {}
+  self:space()
+  local from, parts = self.at, {}
   repeat
     local node = primary(self)
     while self.text:find("^%[%]", self.at) do
@@ -100,7 +102,9 @@ function Parser:type()
     end
     parts[#parts + 1] = node
   until not self:take "|"
-  return #parts == 1 and parts[1] or { kind = "union", table.unpack(parts) }
+  local node = #parts == 1 and parts[1] or { kind = "union", table.unpack(parts) }
+  node.text = self.text:sub(from, self.at - 1)
+  return node
 end
 
 --- Parses the type at the beginning of a text. Returns it, its text, and the text behind it.

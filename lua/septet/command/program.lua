@@ -15,9 +15,15 @@ function program.receive(fn) push = fn end
 ---@field kind string|nil of the value: "text", "number", "*.har *.html" or "json|none"
 ---@field help string one line
 
+---@class septet.ProgramTable
+---@field options septet.ProgramRow[]
+---@field commands septet.ProgramRow[]
+---@field environment septet.ProgramRow[]
+---@field statuses septet.ProgramRow[]
+---@field path string
+
 --- Returns the table. Its lists are new in each call. `path` is that of the program's file.
----@return { options: septet.ProgramRow[], commands: septet.ProgramRow[],
----  environment: septet.ProgramRow[], statuses: septet.ProgramRow[], path: string }
+---@return septet.ProgramTable
 function program.table() return push() end
 
 --- Returns the row of a command, or nil.

@@ -10,7 +10,7 @@ local SLICE <const> = 64 * 1024 -- bytes that are read or parsed between two pau
 
 ---@class septet.CsvOptions
 ---@field header boolean|string[]|nil true: the first row has the names of the columns; a list: the
---- names of a text without such a row. Rows are then tables by these names
+---names of a text without such a row. Rows are then tables by these names
 ---@field separator string|nil one byte; ","
 ---@field quote string|boolean|nil one byte, '"'; false: quotes have no meaning
 ---@field lazy_quotes boolean|nil quotes may stand inside of fields

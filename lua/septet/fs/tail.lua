@@ -12,15 +12,16 @@ local QUEUE = 64 -- events; more of them say no more than these
 local FOLDER, FILE = 0, 1 -- tags
 
 ---@class septet.Tail
----@field path string
----@field file userdata
----@field watch userdata|nil while the folder can be watched
----@field options septet.TailOptions
----@field pieces string[] of the line that has no end yet
----@field size integer bytes of them
----@field text string bytes after the lines that were handed out
----@field at integer where the next line begins in them
----@field finish boolean|nil the last line is one without a newline
+---@operator call: string|nil
+---@field private path string
+---@field private file userdata
+---@field private watch userdata|nil while the folder can be watched
+---@field private options septet.TailOptions
+---@field private pieces string[] of the line that has no end yet
+---@field private size integer bytes of them
+---@field private text string bytes after the lines that were handed out
+---@field private at integer where the next line begins in them
+---@field private finish boolean|nil the last line is one without a newline
 local Tail = {}
 local tail_meta = { __index = Tail, __name = "septet.fs.Tail", __metatable = false }
 

@@ -10,15 +10,16 @@ local QUEUE = 4096 -- events
 local ROOT, LINKED = 0, 1 -- tags: of the path or its folder, and of the file that a link leads to
 
 ---@class septet.Watch
----@field root string
----@field handle userdata
----@field only string|nil name of the file that is watched
----@field recursive boolean|nil
----@field folders table<integer, string> path below the root, by tag
----@field tags table<string, integer> the other way round
----@field next_tag integer
----@field pending table events to come before others
----@field first integer index of the first of them
+---@operator call: septet.WatchEvent|nil
+---@field private root string
+---@field private handle userdata
+---@field private only string|nil name of the file that is watched
+---@field private recursive boolean|nil
+---@field private folders table<integer, string> path below the root, by tag
+---@field private tags table<string, integer> the other way round
+---@field private next_tag integer
+---@field private pending table events to come before others
+---@field private first integer index of the first of them
 local Watch = {}
 local watch_meta = { __index = Watch, __name = "septet.fs.Watch", __metatable = false }
 

@@ -41,7 +41,7 @@ local hooks = {}
 ---@field url string of the attempt; of the first and the last events, as requested
 ---@field insecure boolean|nil true if certificates are not checked
 ---@field headers table|nil of request_start: what will be sent; may be changed in place. Of
---- request_headers_sent: what was sent of the script's headers. Of response_headers: the response's
+---request_headers_sent: what was sent of the script's headers. Of response_headers: the response's
 ---@field chunk string|nil bytes of a body
 ---@field host string|nil of the dns_ hooks
 ---@field address string|nil of connection_attempt: an IP address, or the path of a unix socket

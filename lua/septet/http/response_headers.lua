@@ -28,6 +28,7 @@ function Headers:all(name)
 end
 
 --- Iterates over names and values as they were received.
+---@return fun(): string|nil, string
 function Headers:each()
   local i, lines = 0, lines_of(self)
   return function()

@@ -23,27 +23,28 @@ local TIMEOUTS = { connect = 10, first_byte = 30, idle = 30 } -- seconds
 local MAX_REDIRECTS = 10
 local USER_AGENT = "septet/" .. core.versions():match("^Septet ([^,]+)")
 
+--- Connections with limits and settings of their own.
 ---@class septet.Session
----@field handle userdata the session in C, which has the connections
----@field times table<string, number> timeouts
----@field max_body integer|nil
----@field connection table connection options, as the core takes them
----@field headers userdata the checked header lines of `list`
----@field list string[] headers of requests without options: {name, value, ...}
----@field own_headers table<string, string|string[]|false> those of the session's options
----@field defaults table<string, string>
----@field base_url string|nil
----@field redirects integer maximum number that is followed
----@field redirect_headers table<string, boolean>
----@field retries septet.RetryPolicy|nil
----@field budget septet.RetryBudget
----@field pace (fun(url: string, left: number|nil): boolean)|nil
----@field trace septet.TraceHooks|nil
----@field redirected integer redirects followed
----@field core_options userdata timeouts, body limit and connection options of requests
----@field without_credentials userdata the same for other origins
----@field closed boolean|nil
----@field unwatched boolean|nil true if hooks of the host are not called for its requests
+---@field private handle userdata the session in C, which has the connections
+---@field private times table<string, number> timeouts
+---@field private max_body integer|nil
+---@field private connection table connection options, as the core takes them
+---@field private headers userdata the checked header lines of `list`
+---@field private list string[] headers of requests without options: {name, value, ...}
+---@field private own_headers table<string, string|string[]|false> those of the session's options
+---@field private defaults table<string, string>
+---@field private base_url string|nil
+---@field private redirects integer maximum number that is followed
+---@field private redirect_headers table<string, boolean>
+---@field private retries septet.RetryPolicy|nil
+---@field private budget septet.RetryBudget
+---@field private pace (fun(url: string, left: number|nil): boolean)|nil
+---@field private trace septet.TraceHooks|nil
+---@field private redirected integer redirects followed
+---@field private core_options userdata timeouts, body limit and connection options of requests
+---@field private without_credentials userdata the same for other origins
+---@field private closed boolean|nil
+---@field private unwatched boolean|nil true if hooks of the host are not called for its requests
 local Session = {}
 local session_meta = { __name = "septet.http.Session", __metatable = false, __index = Session }
 
@@ -192,6 +193,7 @@ function Session:stream(method, target, options)
   args.string(target, 2, "stream")
   return run(self, retry.method(method), target, options, true)
 end
+
 --- Options of a save: those of a request without a body, and its own.
 ---@class septet.SaveOptions: septet.RequestOptions
 ---@field resume boolean|nil keeps what an earlier save received if the body is the same; false
@@ -209,6 +211,7 @@ end
 ---@field bytes integer size of the whole file
 ---@field resumed integer number of them that an earlier save had received
 ---@field attempts integer number of attempts made
+
 --- Saves a URL's body to a file and waits until the disk holds it. Until then `path` is unchanged.
 --- On failure, the bytes received stay in `path` .. ".part", unless they are of no use. Raises
 --- IoError and HttpError, the latter also for a status other than 200 and for a wrong digest.
@@ -245,8 +248,14 @@ end
 function Session:set_cookie(cookie)
   cookies.set(self, cookie)
 end
+
+---@class septet.CookieFilter
+---@field name string|nil
+---@field domain string|nil
+---@field path string|nil
+
 --- Removes cookies: all, or those with this name, domain and path.
----@param filter {name: string|nil, domain: string|nil, path: string|nil}|nil
+---@param filter septet.CookieFilter|nil
 ---@return integer removed their number
 function Session:clear_cookies(filter)
   return cookies.clear(self, filter)

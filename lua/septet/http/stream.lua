@@ -138,9 +138,15 @@ local function made_of_body(name)
 end
 
 --- Like Response:text(), but waits for the body. If it raises, the body can still be read.
+---@async
+---@param charset string|nil
+---@param fallback string|nil charset to use if the other one is unknown
+---@return string
 Stream.text = made_of_body "text"
 
 --- Like Response:json(), but waits for the body. If it raises, the body can still be read.
+---@async
+---@return any
 Stream.json = made_of_body "json"
 
 --- Ends the request and drops what was not read. Does nothing if it has ended. Also called by

@@ -203,10 +203,19 @@ function Queue:results()
   end
 end
 
---- Iterates over the dead jobs: tables with `key`, `data`, `error`, `traceback`, `attempts`,
---- `history` and `at`.
+--- A job that failed too often.
+---@class septet.DeadJob
+---@field key string
+---@field data any
+---@field error string of the last failure
+---@field traceback string|nil of the last failure
+---@field attempts integer
+---@field at number when it died, in seconds since 1970
+---@field history {error: string, at: number}[] the last ten failures
+
+--- Iterates over the dead jobs, in the order of their deaths. Each step may wait.
 ---@async
----@return fun(): table
+---@return fun(): septet.DeadJob|nil
 function Queue:dead()
   local next_row = rows(self, "dead")
   return function()
@@ -216,10 +225,21 @@ function Queue:dead()
   end
 end
 
+--- Numbers of the jobs of a queue, by their state.
+---@class septet.QueueStats
+---@field pending integer may begin
+---@field waiting integer wait for a place in their group
+---@field delayed integer are due later: by `delay`, or after a failure
+---@field leased integer are at work
+---@field done integer
+---@field dead integer
+---@field oldest number|nil seconds since the oldest of the pending ones was put
+---@field rate number results a second, lately
+
 --- Returns the numbers of jobs: `pending`, `waiting`, `delayed`, `leased`, `done` and `dead`; the
 --- age of the oldest pending one in seconds, `oldest`; and the jobs done in a second, `rate`.
 ---@async
----@return table
+---@return septet.QueueStats
 function Queue:stats() return driver_of(self):stats() end
 
 -- --- by hand ---

@@ -162,8 +162,8 @@ function methods:percentile(p)
 end
 
 --- Iterates over the buckets that have values, in ascending order.
----@return fun(): number|nil, number, integer low, high, count: `count` values v have
---- low <= v < high
+---@return fun(): number|nil, number, integer # low, high and count: so many values v have
+---low <= v < high
 function methods:buckets()
   local buckets, at = filled(self), 0
   return function()

@@ -202,9 +202,7 @@ end
 --- waiter cancels all.
 ---@async
 ---@param list (function|septet.Task)[]
----@param options {limit: integer|nil, settled: boolean|nil}|nil `limit`: number of functions that
---- run at once. `settled`: raises no member's error. Each result is {status=, value=} or
---- {status=, error=}
+---@param options septet.GatherOptions|nil
 ---@return table results in the list's order, the first value of each; `n` is their number
 function combinators.gather(list, options)
   args.list(list, 1, "gather", gather_options)
@@ -256,7 +254,7 @@ local until_of = { ALL_COMPLETED = "all", FIRST_COMPLETED = "first", FIRST_EXCEP
 --- Waits for tasks. Neither raises their errors nor cancels any.
 ---@async
 ---@param tasks septet.Task[]
----@param options {timeout: number|nil, return_when: septet.ReturnWhen|nil}|nil
+---@param options septet.WaitOptions|nil
 ---@return septet.Task[] done in the order they ended
 ---@return septet.Task[] pending in the list's order
 function combinators.wait(tasks, options)
@@ -284,7 +282,7 @@ end
 --- linked Lua does not close loops soundly, they are cancelled when the scope around the loop ends.
 ---@async
 ---@param list (function|septet.Task)[]
----@param options {timeout: number|nil}|nil seconds for the loop, after which a step raises Timeout
+---@param options septet.AsCompletedOptions|nil
 ---@return fun(): septet.Task|nil
 function combinators.as_completed(list, options)
   args.list(list, 1, "as_completed", completed_options)

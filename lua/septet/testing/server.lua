@@ -28,7 +28,7 @@ local CLEAN_UP = 5                -- seconds for handlers that are cancelled
 ---@field timeout number|nil
 ---@field streams boolean|nil true: the handler is called before the body is received; false
 ---@field on_error (fun(err: any, request: septet.ServedRequest, traceback: string|nil))|nil called
---- for a failure of the handler; reports it as task.on_unhandled does
+---for a failure of the handler; reports it as task.on_unhandled does
 ---@field keep integer|nil number of the latest requests that `requests` has; 1000
 
 local serve_options = { host = "string", port = "any", path = "string", max_body = "bytes",
@@ -86,12 +86,15 @@ end
 -- --- what its connections tell it ---
 
 --- Counts a connection and returns its number.
+---@private
+---@return integer
 function Server:connected()
   self.connections = self.connections + 1
   return self.connections
 end
 
 --- Notes a request.
+---@private
 function Server:received(request)
   self.count = self.count + 1
   self.requests[#self.requests + 1] = request
@@ -101,11 +104,13 @@ function Server:received(request)
 end
 
 --- Notes a request that was refused.
+---@private
 function Server:refused(err)
   self.errors[#self.errors + 1] = err
 end
 
 --- Reports a failure of the handler.
+---@private
 function Server:failed(request, err, traceback)
   self.errors[#self.errors + 1] = err
   local name = ("handler of %s %s"):format(request.method, request.path)

@@ -30,6 +30,14 @@ local VERSION = core.versions():match "^Septet ([^,]+)"
 
 local running -- the client, of which there is one
 
+--- Sends spans to a collector.
+---@class septet.Otlp
+---@field private queue string[] JSON of spans
+---@field private sent integer
+---@field private lost integer
+---@field private sender boolean|nil true while a task sends
+---@field private ending number|nil instant by which the run is to end
+---@field private due number|nil instant at which what is queued is sent
 local Client = {}
 local client_meta = { __name = "septet.trace.Otlp", __metatable = false, __index = Client }
 
@@ -207,14 +215,6 @@ local function count(self, request)
 end
 
 -- --- the client ---
-
----@class septet.Otlp
----@field queue string[] JSON of spans
----@field sent integer
----@field lost integer
----@field sender boolean|nil true while a task sends
----@field ending number|nil instant by which the run is to end
----@field due number|nil instant at which what is queued is sent
 
 --- Numbers of spans.
 ---@class septet.OtlpStats
