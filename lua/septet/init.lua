@@ -18,6 +18,7 @@
 ---@field csv septet.csv
 ---@field cli septet.cli
 ---@field stats septet.stats
+---@field pretty septet.pretty
 ---@field progress septet.progress
 ---@field trace septet.trace
 ---@field testing septet.testing
@@ -38,6 +39,7 @@ for name in ([[
   jobs
   json
   net
+  pretty
   process
   progress
   robots

@@ -9,6 +9,7 @@ local csv = require "septet.csv"
 local url, hash = require "septet.url", require "septet.hash"
 local html = require "septet.html"
 require "septet.testing"
+local pretty = require "septet.pretty"
 
 local found, visited = {}, {}
 
@@ -41,7 +42,7 @@ local function error_of(fn, ...) return select(2, pcall(fn, ...)) end
 visited[found], visited[visited] = true, true
 visit(_G, "_G")
 visit({ task = task, http = http, sync = sync, json = json, io = sio, trace = trace, url = url,
-  hash = hash, csv = csv, html = html,
+  hash = hash, csv = csv, html = html, pretty = pretty,
   septet = require "septet", loaded = package.loaded }, "modules")
 task.group(function(g)
   visit({ group = g, scope = task.scope(), current = task.current(), tree = task.tree(),

@@ -95,6 +95,10 @@ local out
 csv.writer(function(bytes) out = bytes end, { header = { "x" } }):row { x = 1 }
 eq(out, "1\\r\\n")
 """,
+    "pretty": """
+eq(find(pretty.format { 2, b = "c", a = 1.0, [true] = print }, "{ 2, a = 1.0, b =", 1, true), 1)
+eq(pretty.format(sync.lock()), "lock (free)")
+""",
     "http": """
 local s <close> = http.session {
   base_url = origin, retries = 1, rate = "1000/s", limit = 4, deny = { "10.0.0.0/8" },
@@ -165,7 +169,7 @@ REQUIRE = """
 local septet = require "septet"
 local task, sync, json = require "septet.task", require "septet.sync", require "septet.json"
 local http, sio = require "septet.http", require "septet.io"
-local csv = require "septet.csv"
+local csv, pretty = require "septet.csv", require "septet.pretty"
 local url, hash = require "septet.url", require "septet.hash"
 local html, fs = require "septet.html", require "septet.fs"
 local trace, testing = require "septet.trace", require "septet.testing"

@@ -47,6 +47,8 @@ names.fields = {
   document = { query_selector = "first", querySelector = "first", select_one = "first",
     query_selector_all = "select", querySelectorAll = "select", find_all = "select", css = "select",
     get_text = "text", inner_text = "text", urljoin = "resolve", body = "first 'body'" },
+  ["septet.pretty"] = { dump = "format", inspect = "format", pformat = "format", write = "format",
+    pprint = "print", show = "print" },
   ["septet.trace"] = { on = "subscribe", print = "lines" },
   ["septet.testing"] = { tick = "advance", sleep = "advance" },
   task = { join = "await", wait = "await", get = "await", kill = "cancel", abort = "cancel",
@@ -84,6 +86,7 @@ names.options = {
   recursive = { "'parents'", "parents" }, follow = { "'links'", "links" },
   follow_links = { "'links'", "links" }, encoding = { "'charset'", "charset" },
   max_bytes = { "'max'", "max" }, address = { "'host'", "host" },
+  color = { "'colour'", "colour" }, colors = { "'colour'", "colour" },
   concurrency = { "'limit'", "limit" }, [1] = { "'user' and 'password'", "password" },
 }
 
