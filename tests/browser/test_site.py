@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: MIT
+"""The site of docs/: its pages fit on a phone, its search finds, it asks for nothing outside its
+folder, and it is not built with a link that leads nowhere."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import browser
+
+ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
+PHONE = 390
+UNSEEN = ("decisions", "repository")  # they are many, and all alike
+
+
+def python():
+    """Returns a Python that has the parser: Debian's package is only for Debian's own."""
+    for path in (sys.executable, "/usr/bin/python3"):
+        found = subprocess.run([path, "-c", "import markdown_it, pygments"],
+                               stderr=subprocess.DEVNULL)
+        if found.returncode == 0:
+            return path
+    raise RuntimeError("no python3-markdown-it or python3-pygments (run ./dev setup)")
+
+
+def build(out, *more):
+    return subprocess.run([python(), os.path.join(ROOT, "tools", "site.py"), *more, out],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+class Site(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        if browser.find() is None:
+            raise RuntimeError("there is no chromium (Debian package chromium)")
+        folder = tempfile.TemporaryDirectory(prefix="septet-site-")
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = os.path.join(folder.name, "any", "where")
+        result = build(cls.folder)
+        if result.returncode != 0:
+            raise AssertionError(result.stderr)
+        cls.browser = browser.Browser(PHONE, 844)
+        cls.addClassCleanup(cls.browser.close)
+
+    def pages(self):
+        found = []
+        for folder, names, files in os.walk(self.folder):
+            names[:] = [n for n in names if n not in UNSEEN]
+            found += [os.path.join(folder, f) for f in files if f.endswith(".html")]
+        return sorted(found)
+
+    def test_each_page_fits_on_a_phone_and_asks_for_nothing_else(self):
+        self.assertGreater(len(self.pages()), 20)
+        for path in self.pages():
+            with self.subTest(page=os.path.relpath(path, self.folder)):
+                self.browser.open(path)
+                width = self.browser.run("document.documentElement.scrollWidth")
+                self.assertLessEqual(width, PHONE)
+                self.assertEqual(self.browser.complaints(), [])
+                for url in self.browser.requested():
+                    self.assertTrue(url.startswith(("file://" + self.folder, "data:")), url)
+
+    def search(self, words):
+        self.browser.open(os.path.join(self.folder, "guide.html"))
+        self.browser.run("""(async () => {
+          words.value = %r;
+          await load();
+          await show();
+        })()""" % words)
+        return self.browser.run("[...found.querySelectorAll('a')].map((a) => "
+                                "[a.getAttribute('href'), a.textContent])")
+
+    def test_the_search_finds_a_function_first_where_it_is_described(self):
+        hits = self.search("as_completed")
+        self.assertEqual(hits[0][0], "./api.html#taskas_completedlist-options")
+        self.browser.run("found.querySelector('a').click()")
+        self.browser.wait_for_event("Page.loadEventFired")
+        self.assertIn("task.as_completed", self.browser.run(
+            "document.getElementById(location.hash.slice(1)).textContent"))
+
+    def test_the_search_says_that_it_finds_nothing(self):
+        self.assertEqual(self.search("xyzzyxyzzy"), [])
+        self.assertEqual(self.browser.run("found.textContent"), "Nothing found")
+
+    def test_dark_and_light_follow_the_system_and_the_button(self):
+        self.browser.prefer("dark")
+        self.browser.open(os.path.join(self.folder, "guide.html"))
+        scheme = "document.documentElement.dataset.theme"
+        self.assertEqual(self.browser.run(scheme), "dark")
+        self.browser.run("theme.click()")
+        self.assertEqual(self.browser.run(scheme), "light")
+        self.browser.run("theme.click()")
+
+    def test_the_menu_of_a_phone_shows_the_pages(self):
+        self.browser.open(os.path.join(self.folder, "guide.html"))
+        shown = "getComputedStyle(pages).display"
+        self.assertEqual(self.browser.run(shown), "none")
+        self.browser.run("menu.click()")
+        self.assertEqual(self.browser.run(shown), "block")
+
+
+class Links(unittest.TestCase):
+    def setUp(self):
+        self.root = tempfile.mkdtemp(prefix="septet-site-")
+        self.addCleanup(shutil.rmtree, self.root)
+        os.mkdir(os.path.join(self.root, "docs"))
+
+    def build(self, text):
+        with open(os.path.join(self.root, "docs", "README.md"), "w", encoding="utf-8") as file:
+            file.write("# Index\n\n## One\n\n" + text)
+        return build(os.path.join(self.root, "out"), "--root", self.root)
+
+    def test_a_link_without_its_file_fails_the_build(self):
+        result = self.build("[there](there.md)\n")
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("docs/README.md: no file for the link 'there.md'", result.stderr)
+
+    def test_a_link_without_its_heading_fails_the_build(self):
+        result = self.build("[one](#one) [two](#two)\n")
+        self.assertEqual(result.returncode, 1)
+        self.assertEqual(result.stderr.splitlines(),
+                         ["site: docs/README.md: no heading for the link '#two'"])
+
+    def test_a_link_to_a_source_leads_to_a_page_with_it_and_alone_shows_it(self):
+        with open(os.path.join(self.root, "a.lua"), "w", encoding="utf-8") as file:
+            file.write("print(1 < 2)\n")
+        result = self.build("See [a](../a.lua).\n\n[a](../a.lua)\n")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        for name, count in ("index.html", 1), ("repository/a.lua.html", 1):
+            with open(os.path.join(self.root, "out", name), encoding="utf-8") as file:
+                self.assertEqual(file.read().count("&lt;"), count)
+
+
+if __name__ == "__main__":
+    unittest.main()
