@@ -11,7 +11,6 @@ import harness
 
 # Pages of which so many blocks are not yet as they say. A number may only become smaller.
 PENDING = {
-    "README.md": 18,
     "docs/api.md": 10,
     "docs/guide.md": 10,
 }
