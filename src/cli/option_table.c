@@ -42,6 +42,7 @@ static const struct command_row commands[] = {
     {"init", "[FOLDER]", "septet.command.new_project", "write the first files of a project"},
     {"jobs", "URL [VERB]", "septet.jobs.command", "show a queue of jobs, and mend it"},
     {"ps", "PID", NULL, "show what the tasks of a process wait for"},
+    {"test", "[PATH...]", "septet.test.command", "run the tests in *_spec.lua and *_test.lua"},
     {"trace", "FILE", "septet.trace.command_trace", "convert a recording of --trace=FILE.trc"},
 };
 

@@ -237,11 +237,28 @@ static void parse_help(struct options *options, int argc, char **argv)
     options->help = argc == 2 || options->all_options;
 }
 
+/* Sets the clock and the order of tasks for `septet test --in-process`, of which the command's own
+ * module reads the other words. */
+static void parse_test(struct options *options, int argc, char **argv)
+{
+    bool in_process = false, real_time = false;
+    for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        const char *seed = value_of(argv[i], "--shuffle");
+        in_process = in_process || strcmp(argv[i], "--in-process") == 0;
+        real_time = real_time || strcmp(argv[i], "--real-time") == 0;
+        if (seed != NULL)
+            options->shuffle = strtoull(seed, NULL, 10);
+    }
+    options->virtual_time = in_process && !real_time;
+}
+
 int options_parse(struct options *options, int argc, char **argv)
 {
     int i = 1, status;
     options->command = argc > 1 ? option_table_command(argv[1]) : NULL;
     parse_help(options, argc, argv);
+    if (options->command != NULL && strcmp(options->command->name, "test") == 0)
+        parse_test(options, argc, argv);
     for (; i < argc && argv[i][0] == '-' && argv[i][1] != '\0'; i++) {
         if (strcmp(argv[i], "--") == 0)
             break;

@@ -1,0 +1,52 @@
+-- SPDX-License-Identifier: MIT
+-- A census: what a test has left behind, and the failures that no task saw.
+local census = {}
+
+local task = require "septet.task"
+local core = require "septet.core"
+
+local function add_tasks(set, tree)
+  for _, one in ipairs(tree) do
+    set[one.id] = one
+    add_tasks(set, one.children)
+  end
+  return set
+end
+
+--- Returns a census of what there is, to compare with later. It watches for failures that no task
+--- sees until then, unless the test sets `task.on_unhandled` itself.
+---@return table
+function census.begin()
+  local before = { tasks = add_tasks({}, task.tree()), lost = {} }
+  task.on_unhandled = function(t, err, traceback)
+    before.lost[#before.lost + 1] = ("%s: %s\n%s"):format(t.name, tostring(err), traceback or "")
+  end
+  return before
+end
+
+--- Ends a census. Returns nil, or the kind of the failure ("leak" or "unseen") and its text.
+---@async
+---@return string|nil kind
+---@return string|nil text
+function census.finish(before)
+  collectgarbage()
+  task.checkpoint() -- unseen failures are reported once a lap
+  task.checkpoint()
+  local left = {}
+  for id, one in pairs(add_tasks({}, task.tree())) do
+    if not before.tasks[id] then left[#left + 1] = one end
+  end
+  task.on_unhandled = nil
+  table.sort(left, function(a, b) return a.id < b.id end)
+  for i, one in ipairs(left) do
+    left[i] = ("  task %s, which waits for %s"):format(core.escape(one.name),
+      one.waits_for ~= "" and core.escape(one.waits_for or "nothing") or "nothing")
+  end
+  if #left > 0 then
+    return "leak", "the test left behind:\n" .. table.concat(left, "\n")
+  elseif #before.lost > 0 then
+    return "unseen", "no task saw the failure of " .. before.lost[1]
+  end
+end
+
+return census

@@ -1,0 +1,196 @@
+-- SPDX-License-Identifier: MIT
+-- Runs the chosen tests of a file, each in a task of its own with a limit on its time, and tells
+-- what became of them by events.
+local execute = {}
+
+local core = require "septet.core"
+local task = require "septet.task"
+local trace = require "septet.trace"
+local census = require "septet.test.census"
+
+local PATIENCE <const> = 5 -- seconds for which a test that was cancelled may go on
+
+local function is_skip(err)
+  local meta = getmetatable(err)
+  return type(meta) == "table" and meta.__name == "septet.test.Skip"
+end
+
+-- Returns the groups of a test, outermost first.
+local function groups_of(case)
+  local list, group = {}, case.group
+  while group do
+    table.insert(list, 1, group)
+    group = group.parent
+  end
+  return list
+end
+
+-- Runs the test with what stands before and after each. What stands after runs in any case.
+local function body_of(case)
+  local groups = groups_of(case)
+  return function()
+    local ok, err = true, nil
+    local function run(fn)
+      local passed, problem = xpcall(fn, function(e)
+        return type(e) == "string" and { text = e, traceback = debug.traceback("", 2) }
+          or { value = e, traceback = debug.traceback("", 2) }
+      end)
+      if not passed and ok then ok, err = false, problem end
+    end
+    for _, group in ipairs(groups) do
+      for _, hook in ipairs(group.before_each) do
+        if ok then run(hook) end
+      end
+    end
+    if ok then run(case.fn) end
+    for i = #groups, 1, -1 do
+      for j = #groups[i].after_each, 1, -1 do run(groups[i].after_each[j]) end
+    end
+    return ok, err
+  end
+end
+
+-- Returns a traceback without the levels of this runner, above and below those of the file.
+local function trim(text)
+  local lines, last = {}, 0
+  for line in text:gmatch "[^\n]+" do
+    local is_ours = line:find "^%s*%[septet%." or line:find "^%s*%[C%]: in %?"
+    local is_call = line:find "^%s*%[C%]: in function 'x?p?call'" or line:find "in function 'error'"
+    if not is_ours and not line:find "^stack traceback:" then lines[#lines + 1] = line end
+    if not is_ours and not is_call then last = #lines end
+  end
+  while lines[1] and lines[1]:find "^%s*%[C%]: in function 'error'" do
+    table.remove(lines, 1)
+    last = last - 1
+  end
+  return last > 0 and "stack traceback:\n" .. table.concat(lines, "\n", 1, last) or ""
+end
+
+local function failure_of(problem, kind)
+  local value = problem.text or problem.value
+  if is_skip(value) then return { kind = "skip", message = tostring(value.reason) } end
+  local own = type(value) == "table" and core.is(value) and value.traceback
+  return { message = tostring(value), traceback = trim(own or problem.traceback),
+    kind = kind or ((problem.text or core.is(value, "ExpectationError")) and "failure")
+      or "error" }
+end
+
+-- Runs a test. Returns nil if it has passed, and its failure otherwise.
+local function run_limited(case, limit)
+  local t = task.spawn(body_of(case))
+  t.name = case.title
+  local done = task.wait({ t }, { timeout = limit })
+  if #done == 0 then
+    local tree = trace.ps()
+    t:cancel "the test takes too long"
+    task.wait({ t }, { timeout = PATIENCE })
+    return { kind = "timeout", message = ("it did not end within %g s"):format(limit),
+      traceback = tree }
+  end
+  local ended, ok, problem = t:result()
+  if not ended then
+    return { kind = "error", message = tostring(ok), traceback = t:traceback() }
+  end
+  return not ok and failure_of(problem) or nil
+end
+
+local function run_case(case, limit)
+  local before = census.begin()
+  local failure = run_limited(case, limit)
+  local kind, text = census.finish(before)
+  if kind and not (kind == "leak" and case.leaks) and (not failure or failure.kind == "skip") then
+    failure = { kind = kind, message = text }
+  end
+  return failure
+end
+
+-- --- what stands before and after all ---
+
+-- Runs the hooks of a group. Returns the failure, or nil. They run in the task of the file, which
+-- what they open belongs to.
+local function run_hooks(list, first, last, step)
+  for i = first, last, step do
+    local problem
+    local ok = xpcall(list[i], function(e)
+      problem = { value = e, text = type(e) == "string" and e or nil,
+        traceback = debug.traceback("", 2) }
+    end)
+    if not ok then return failure_of(problem, "error") end
+  end
+end
+
+-- Runs what stands before all in the groups of a test, if it did not run yet. Returns a failure of
+-- it, which each test of the group has.
+local function enter(case)
+  for _, group in ipairs(groups_of(case)) do
+    if not group.entered then
+      group.entered = true
+      group.failure = run_hooks(group.before_all, 1, #group.before_all, 1)
+    end
+    if group.failure then return group.failure end
+  end
+end
+
+-- Runs what stands after all in the groups of which this was the last test. Returns a failure.
+local function leave(case, left)
+  local failure
+  local groups = groups_of(case)
+  for i = #groups, 1, -1 do
+    local group = groups[i]
+    left[group] = left[group] - 1
+    if left[group] == 0 and group.entered then
+      failure = failure or run_hooks(group.after_all, #group.after_all, 1, -1)
+    end
+  end
+  return failure
+end
+
+-- --- the run ---
+
+-- Returns the number of tests that are to run in each group.
+local function count(cases)
+  local left = {}
+  for _, case in ipairs(cases) do
+    for _, group in ipairs(groups_of(case)) do left[group] = (left[group] or 0) + 1 end
+  end
+  return left
+end
+
+-- Returns the time: of a virtual clock, which stands while a test computes, the processor's.
+local function clock(options)
+  return options.real_time and task.now() or os.clock()
+end
+
+local status_of = { skip = "skipped" }
+
+--- Runs tests. Returns true if all have passed.
+---@async
+---@param cases septet.test.Case[]
+---@param options { timeout: number, real_time: boolean|nil, fail_fast: boolean|nil }
+---@param emit fun(event: table)
+---@return boolean
+function execute.run(cases, options, emit)
+  local left, all = count(cases), true
+  for _, case in ipairs(cases) do
+    local event = { event = "end", n = case.n, title = case.title, place = case.place }
+    local limit = case.timeout or options.timeout
+    local started = clock(options)
+    emit { event = "start", n = case.n, title = case.title, limit = limit }
+    local failure
+    if not case.fn then
+      failure = { kind = "skip", message = case.reason }
+    else
+      failure = enter(case) or run_case(case, limit)
+    end
+    failure = leave(case, left) or failure
+    event.seconds = clock(options) - started
+    event.failure = failure
+    event.status = failure and (status_of[failure.kind] or "failed") or "passed"
+    all = all and event.status ~= "failed"
+    emit(event)
+    if not all and options.fail_fast then break end
+  end
+  return all
+end
+
+return execute
