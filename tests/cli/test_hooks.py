@@ -86,7 +86,12 @@ class Limit(harness.Case):
               end
             end
             print 'end'""")
-        self.check(self.septet("--max-slice=0.03", "s.lua"), out="end\n")
+        # On a busy machine the first turn, which loads the modules, may take as long.
+        for _ in range(10):
+            result = self.septet("--max-slice=0.03", "s.lua")
+            if "in function 'require'" not in result.err:
+                break
+        self.check(result, out="end\n")
 
     def test_the_limit_is_over_with_its_turn(self):
         """T-Q: a task that caught the error goes on with its hook"""

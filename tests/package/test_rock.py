@@ -26,7 +26,7 @@ class Rock(unittest.TestCase):
         cls.tree = os.path.join(folder.name, "tree")
         # luarocks builds in the folder of the sources.
         shutil.copytree(ROOT, cls.source, ignore=shutil.ignore_patterns(
-            "build", ".git", "__pycache__", "docs", "seeds"))
+            "build", ".git", "__pycache__", "node_modules", "seeds"))
         # It looks for what it has to download only if something is missing.
         run(*LUAROCKS, f"--tree={cls.tree}", "make", cwd=cls.source, HOME=folder.name,
             CMAKE_GENERATOR="Ninja", CMAKE_BUILD_TYPE="Debug")
