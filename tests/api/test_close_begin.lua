@@ -2,6 +2,7 @@
 -- The scripts of test_close_begin.c, by name. None ends by itself; each sets `ready` when the host
 -- may.
 -- check: globals origin
+-- check: allow global-in-function
 local scripts = {}
 
 -- Returns a value that counts in `closed` when its variable is closed.

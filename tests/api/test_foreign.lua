@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_foreign.c, by name.
 -- check: globals origin
+-- check: allow global-in-function
 local task, http = require "septet.task", require "septet.http"
 local scripts = {}
 

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_free.c, by name. None ends by itself; each sets `ready` when the host may.
 -- check: globals origin
+-- check: allow cannot-wait, global-in-function
 local scripts = {}
 
 function scripts.with_tasks_that_sleep()

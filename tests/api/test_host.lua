@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_host.c, by name.
+-- check: allow global-in-function
 local task = require "septet.task"
 local scripts = {}
 

@@ -2,6 +2,7 @@
 -- The scripts of test_leftovers.c: each leaves things in globals, and the one of the same name
 -- `_afterwards` uses them when the host has ended.
 -- check: globals origin
+-- check: allow global-in-function
 local scripts = {}
 
 function scripts.functions()

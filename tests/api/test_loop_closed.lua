@@ -2,6 +2,7 @@
 -- The scripts of test_loop_closed.c. close_handles(type) is a function in C that closes the handles
 -- of the loop: all, or those of a type.
 -- check: globals origin, close_handles
+-- check: allow global-in-function
 local scripts = {}
 
 function scripts.close_in_a_task()

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_nested_run.c: run_loop(mode) is a function in C that calls uv_run.
 -- check: globals run_loop, origin
+-- check: allow global-in-function
 local scripts = {}
 
 local function is_refused(f, ...)

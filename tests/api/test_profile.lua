@@ -2,6 +2,7 @@
 -- Attempts to get out of the standard profile, for test_profile.c. Each function is a main task.
 -- luacheck: globals path bytecode bytecode_path
 -- check: globals bytecode, bytecode_path, path
+-- check: allow blocks, dot-or-colon, unknown-name
 local attempts = {}
 
 -- Returns the message of the error that fn raises.

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_reentry.c, by name. Each counts in `n` how often it has checked.
 -- check: globals call_all
+-- check: allow global-in-function
 local task, http = require "septet.task", require "septet.http"
 local scripts = {}
 

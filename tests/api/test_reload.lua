@@ -2,6 +2,7 @@
 -- What scripts do while their modules are loaded again, for test_reload.c.
 -- luacheck: globals rounds stopped old_code_ended new_code_ended reload
 -- check: globals stopped
+-- check: allow global-in-function
 local scripts = {}
 
 local world = [[

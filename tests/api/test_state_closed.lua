@@ -2,6 +2,7 @@
 -- The scripts of test_state_closed.c, by name. None ends by itself; each sets `ready` when the
 -- state may be closed.
 -- check: globals origin, fifo, fake
+-- check: allow cannot-wait, global-in-function
 local scripts = {}
 
 local hooks = { request_end = function() end, request_exception = function() end }

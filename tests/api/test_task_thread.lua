@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Scripts of test_task_thread.c.
+-- check: allow blocks
 local task = require "septet.task"
 
 local scripts = {}

@@ -3,12 +3,15 @@
 
 import json
 import os
+import re
 import subprocess
 import unittest
 
 import harness
 
-GRAMMAR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "check_grammar.lua")
+HERE = os.path.dirname(os.path.abspath(__file__))
+GRAMMAR = os.path.join(HERE, "check_grammar.lua")
+PLANTED = os.path.join(HERE, "check")
 USAGE = "usage: septet check [options] PATH...\ntry 'septet check --help'\n"
 
 
@@ -63,7 +66,8 @@ class Words(harness.Case):
                             ("-- check: ignore unset-global\nx()\nx()", 1),
                             ("x() -- check: ignore other-rule", 1),
                             ("x() -- check: ignore other-rule, unset-global", 0),
-                            ("y() x() -- check: globals x, z", 1)):
+                            ("y() x() -- check: globals x, z", 1),
+                            ("x()\ny()\n-- check: allow unset-global", 0)):
             self.write("a.lua", text)
             with self.subTest(text):
                 self.assertEqual(self.septet("check", "a.lua").out.count("\n"), count)
@@ -89,6 +93,81 @@ class Grammar(harness.Case):
         for seed in "1", "2":
             self.check(self.septet(GRAMMAR, harness.ROOT, seed, stdin=files),
                        out="true\ttrue\ttrue\n")
+
+
+class Mistakes(harness.Case):
+    def test_planted_mistakes_are_found_in_their_places(self):
+        """Each line of tests/cli/check says behind " -- " what is found in it."""
+        names = sorted(os.listdir(PLANTED))
+        count = 0
+        for name in names:
+            path = os.path.join(PLANTED, name)
+            with open(path, encoding="utf-8") as file:
+                expected = re.findall(r"\b(\d+:\d+) ([a-z-]+)",
+                                      "".join(re.findall(r" -- (.*\n)", file.read())))
+            result = self.septet("check", path)
+            lines = re.findall(r":(\d+:\d+): (\w+): .*?(?:\[([a-z-]+)\])?\n", result.out)
+            with self.subTest(name):
+                self.assertEqual([(at, rule or kind) for at, kind, rule in lines], expected)
+                self.assertEqual((result.status, result.err), (1 if expected else 0, ""))
+            count += len(expected)
+        self.assertGreater(len(names), 25)
+        self.assertGreater(count, 50)
+
+    def test_each_rule_has_a_planted_mistake_and_is_in_the_guide(self):
+        out = self.septet("check", PLANTED).out
+        with open(os.path.join(harness.ROOT, "docs/guide.md"), encoding="utf-8") as file:
+            guide = file.read()
+        for rule in self.septet("check", "--rules").out.split():
+            self.assertIn("[%s]" % rule, out)
+            self.assertIn("| `%s` |" % rule, guide)
+
+    def test_what_is_said(self):
+        lines = self.septet("check", PLANTED + "/session_option.lua",
+                            PLANTED + "/wait_in_gsub.lua").out.splitlines()
+        self.assertEqual([line.partition(": warning: ")[2] for line in lines], [
+            "unknown option 'limt' for 'http.session', did you mean 'limit'? [unknown-option]",
+            "unknown option 'cafile' for 'http.session', did you mean 'ca_file'? [unknown-option]",
+            "cannot wait in the replacement of string.gsub: 'task.sleep' waits [cannot-wait]",
+            "cannot wait in the replacement of string.gsub: 'slow' waits [cannot-wait]"])
+
+    def test_warnings_of_waits_are_true(self):
+        """Each function in which a wait is reported does raise there."""
+        for code in ("table.sort({ 2, 1 }, WAIT)", "('x'):gsub('x', WAIT)",
+                     "assert(load(WAIT))", "xpcall(error, WAIT)",
+                     "tostring(setmetatable({}, { __tostring = WAIT }))",
+                     "setmetatable({}, { __gc = WAIT }) collectgarbage()",
+                     "debug.sethook(WAIT, 'l')\nlocal x\ndebug.sethook()",
+                     "task.on_unhandled = WAIT task.background(error) task.sleep(0.001)",
+                     "require 'septet.trace'.subscribe(WAIT) task.sleep(0.001)",
+                     "local s <close> = require 'septet.http'.session { trace = {"
+                     " request_start = WAIT } } pcall(s.get, s, 'http://127.0.0.1:1/')"):
+            script = self.write("wait.lua", "local task = require 'septet.task';\n" + code.replace(
+                "WAIT", "function() local _, e = pcall(task.sleep, 0) print(e) return '' end"))
+            with self.subTest(code):
+                self.assertIn("cannot wait here", self.septet(script).out)
+                self.assertIn("[cannot-wait]", self.septet("check", script).out)
+
+    def test_waits_across_lua_are_not_reported(self):
+        code = """local task = require "septet.task"
+            local function wait() task.sleep(0) end
+            local mt = { __index = wait, __newindex = wait, __call = wait, __close = wait,
+              __eq = wait, __lt = wait, __len = wait, __add = wait, __concat = wait,
+              __pairs = function() task.sleep(0) return next, {} end }
+            local x <close> = setmetatable({}, mt)
+            local y = setmetatable({}, mt)
+            x.a = x.b
+            x()
+            print(#x, x == y, x < y, x + 1, x .. "")
+            for _ in pairs(x) do print "never" end
+            for _ in wait do print "never" end
+            pcall(wait)
+            xpcall(wait, print)
+            coroutine.wrap(wait)()"""
+        script = self.write("across.lua", code)
+        result = self.septet(script)
+        self.assertEqual((result.status, result.err), (0, ""))
+        self.check(self.septet("check", script), out="")
 
 
 class Tree(harness.Case):

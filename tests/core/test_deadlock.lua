@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_deadlock.c, by name. Tasks are in `T`, by name.
 -- check: globals fake
+-- check: allow global-in-function
 local scripts = {}
 
 T = {}

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_op_coroutines.c, by name.
 -- check: globals fake, depth
+-- check: allow global-in-function
 local scripts = {}
 
 function scripts.in_a_coroutine_keeps_the_scripts_own_yields()

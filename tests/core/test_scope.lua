@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_scope.c, by name.
 -- check: globals fake, deep
+-- check: allow global-in-function
 local scripts = {}
 
 function scripts.cancel_reaches_all_below_in_order_of_spawning()

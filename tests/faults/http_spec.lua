@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What can go wrong with a request, on the network and by cancelling it. The waiting task gets a
 -- typed error, and all others go on. The session works afterwards, and nothing is left open.
+-- check: allow blocks
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
 local URL = origin.url

@@ -2,6 +2,7 @@
 -- Each parser of a header block, a URL or a body takes time in proportion to the length of its
 -- input. Each gets 64 KiB of one fill, within what it looks for. A quadratic parser takes many
 -- seconds.
+-- check: allow dropped-result
 local private = debug.getregistry()["septet.require"] -- of private modules
 local http = require "septet.http"
 local core = debug.getregistry()["septet.core"]

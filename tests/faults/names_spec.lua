@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Files that save and commit write: what the names of the target, its part and the part's meta may
 -- stand for.
+-- check: allow blocks
 local http, task, sio = require "septet.http", require "septet.task", require "septet.io"
 local files, origin = require "files", require "origin"
 

@@ -2,6 +2,7 @@
 -- Addresses that do not answer or that refuse, several addresses of one name, and the sockets of a
 -- child process.
 -- peers: tls blackhole faulty
+-- check: allow blocks
 local task, http = require "septet.task", require "septet.http"
 local faulty, origin = require "faulty", require "origin"
 

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Pools of connections: how many are made at once, how many are kept, and that other tasks run
 -- meanwhile.
+-- check: allow blocks
 local task, http, sync = require "septet.task", require "septet.http", require "septet.sync"
 local testing = require "septet.testing"
 local origin = require "origin"

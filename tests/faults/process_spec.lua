@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Processes that fail, that do not end, that leave something, and a host that runs out of what they
 -- need: each raises or ends, and leaves no process and no descriptor.
+-- check: allow blocks
 local process, task, http = require "septet.process", require "septet.task", require "septet.http"
 local children, files = require "children", require "files"
 local origin = require "origin"

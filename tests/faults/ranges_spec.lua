@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- A resumed save: the total size, the range of a 206 and the received bytes are compared. The
 -- target is replaced by the whole file or not at all.
+-- check: allow blocks
 local http = require "septet.http"
 local files, origin = require "files", require "origin"
 

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Requests that are sent again if a connection ends without a response, and those that must not be.
+-- check: allow blocks
 local http = require "septet.http"
 local origin = require "origin"
 

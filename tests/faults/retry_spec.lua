@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Retries: their delays, their number, and what is never retried.
+-- check: allow blocks
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task, http = require "septet.task", require "septet.http"
 local retry = private "septet.http.retry"

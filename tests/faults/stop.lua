@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Requests in every phase: two of the first three are queued, and some of the next connect.
 -- check: globals udp, origin, full, tcp, folder
+-- check: allow global-in-function
 local task, http = require "septet.task", require "septet.http"
 local here = "http://127.0.0.1:"
 

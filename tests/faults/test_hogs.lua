@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_hogs.c: code that computes without end. Each is a function of a table.
+-- check: allow blocks, global-in-function
 local task = require "septet.task"
 
 local function spin() while true do end end

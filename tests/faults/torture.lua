@@ -3,6 +3,7 @@
 -- result. No URL has a query, because libcurl silently drops one that it has no memory for. TLS is
 -- left out, because libcurl frees a TLS session twice if it had no memory to record it.
 -- check: globals origin, port, tls, ca, codes
+-- check: allow global-in-function
 local task, http = require "septet.task", require "septet.http"
 local origin, port, tls, ca, codes = origin, port, tls, ca, codes
 

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- An error that has no words, or whose words fail, is reported all the same.
+-- check: allow cannot-wait
 local task = require "septet.task"
 
 local strange = {

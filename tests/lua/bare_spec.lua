@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Tasks that are one operation and have no coroutine. Each test runs twice: with task.sleep itself,
 -- and with a function that calls it.
+-- check: allow cannot-wait
 local task = require "septet.task"
 
 local kinds = {

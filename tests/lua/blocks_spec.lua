@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Which tasks may end a block, and what becomes of blocks that no task ends.
+-- check: allow close-missing
 local task = require "septet.task"
 local helpers = require "helpers"
 

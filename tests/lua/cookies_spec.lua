@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- septet.http: the cookies of a session as scripts list, set, remove, save and load them.
+-- check: allow blocks
 local task, http = require "septet.task", require "septet.http"
 local files, origin, ticker = require "files", require "origin", require "ticker"
 

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- septet.http: event streams of responses and of URLs, which connect again.
+-- check: allow unknown-option
 local septet, task, http = require "septet", require "septet.task", require "septet.http"
 local testing = require "septet.testing"
 local origin, ticker = require "origin", require "ticker"

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- task.group: a block that no task outlives, and whose errors are raised together.
+-- check: allow wrong-arguments
 local task = require "septet.task"
 local helpers = require "helpers"
 

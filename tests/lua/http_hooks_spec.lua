@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- septet.http: trace hooks, which requests they see and what they may do.
+-- check: allow cannot-wait
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
 

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Blocks that are left open: by a coroutine that dies, by the function of a block, by a task.
+-- check: allow close-missing
 local task = require "septet.task"
 local helpers = require "helpers"
 

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- septet.process: run() gives a program its input and returns what it wrote and how it ended.
+-- check: allow blocks
 local process, task, sio = require "septet.process", require "septet.task", require "septet.io"
 local sync = require "septet.sync"
 local children, files, ticker = require "children", require "files", require "ticker"

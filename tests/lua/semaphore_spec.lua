@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Semaphores: first come, first served, and no cancellation loses a permit.
+-- check: allow wrong-arguments
 local task, sync = require "septet.task", require "septet.sync"
 local helpers = require "helpers"
 

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- septet.http: bodies that are read as they come.
+-- check: allow dropped-result
 local task, http = require "septet.task", require "septet.http"
 local testing = require "septet.testing"
 local origin, process = require "origin", require "process"

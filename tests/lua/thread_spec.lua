@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- task.thread: a function in a state of its own, what is copied, and how it ends.
+-- check: allow blocks, global-in-function, wrong-arguments
 local task, http = require "septet.task", require "septet.http"
 local command, files = require "command", require "files"
 local process, ticker = require "process", require "ticker"

@@ -2,6 +2,7 @@
 -- Waits of each kind leave the loop free. Most end by what another task does after some laps of the
 -- loop: were the loop blocked, the wait would never end. What computes or moves much has a test in
 -- the spec of its module.
+-- check: allow blocks
 local task, sync, http = require "septet.task", require "septet.sync", require "septet.http"
 local fs, net, process = require "septet.fs", require "septet.net", require "septet.process"
 local csv, robots, testing = require "septet.csv", require "septet.robots", require "septet.testing"

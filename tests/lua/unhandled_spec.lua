@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Each failure is reported once, or seen by a task, however many tasks raise it again.
+-- check: allow dropped-result
 local task = require "septet.task"
 
 -- Runs fn, whatever it raises. Returns what was reported as unhandled meanwhile.

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- septet.url: URLs taken apart, put together and resolved, in the one form of the client.
+-- check: allow unknown-name
 local http, url, task = require "septet.http", require "septet.url", require "septet.task"
 local origin = require "origin"
 local ticker = require "ticker"

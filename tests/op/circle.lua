@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A task that loads and awaits one that waits for the load, and another one that is in no circle.
+-- check: allow global-in-function
 local function loads()
   LOAD = core.load(core.current())
   INNER = core.spawn(function()

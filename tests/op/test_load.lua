@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The scripts of test_load.c, by name.
+-- check: allow global-in-function
 local scripts = {}
 
 function scripts.a_load_over_many_tasks_names_some_of_them()

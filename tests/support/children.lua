@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The processes and descriptors that this process has, as the system sees them.
+-- check: allow blocks
 local children = {}
 
 local task = require "septet.task"

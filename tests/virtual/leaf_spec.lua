@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Finalizers that run within a task of task.sleep alone, which has no place for what scripts do in
 -- a task: while it begins, by an argument that is refused, and while it ends, by its cancellation.
+-- check: allow dropped-result
 local sync, task = require "septet.sync", require "septet.task"
 
 local var, lock, semaphore = task.var(0), sync.lock(), sync.semaphore(1)

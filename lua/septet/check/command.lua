@@ -80,8 +80,7 @@ function command.run(...)
     return CLEAN
   end
   if #paths == 0 then return select(2, words.refuse("check", "a file or folder is missing")) end
-  local run = run_of.new(chosen)
-  for name in pairs(set_of(options.globals)) do run.globals[name] = true end
+  local run = run_of.new(chosen, set_of(options.globals))
   local ok, list = pcall(files.find, paths, options.skip or {})
   if not ok then
     io.stderr:write("septet: ", terminal.escape(tostring(list.message or list)), "\n")

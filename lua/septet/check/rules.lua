@@ -6,7 +6,11 @@
 -- `report(at, format, ...)` notes a warning at a byte of the file.
 local rules = {}
 
-local modules = { "unset_global" }
+local modules = {
+  "unset_global", "global_in_function", "unknown_name", "dot_or_colon", "wrong_arguments",
+  "unknown_option", "wrong_option", "not_called", "cannot_wait", "dropped_result", "close_missing",
+  "blocks",
+}
 
 for i, name in ipairs(modules) do rules[i] = require("septet.check.rules." .. name) end
 

@@ -6,6 +6,7 @@ local parser = require "septet.check.parser"
 local all_rules = require "septet.check.rules"
 local scopes = require "septet.check.scopes"
 local source_of = require "septet.check.source"
+local types = require "septet.check.types"
 
 ---@class septet.check.Finding
 ---@field file string
@@ -24,6 +25,7 @@ local source_of = require "septet.check.source"
 ---@class septet.check.Run
 ---@field rules table[]
 ---@field globals table<string, boolean> names that are set by Lua, the program or a file
+---@field given table<string, boolean> those that the command line names
 ---@field files septet.check.File[]
 ---@field findings septet.check.Finding[]
 local Run = {}
@@ -89,6 +91,7 @@ function Run:add(name, text)
   local file = { source = source, tree = tree, scopes = found, globals = found.globals }
   file.has_own_globals = has_own_globals(file)
   self:note_globals(file)
+  types.prepare(tree)
   for _, rule in ipairs(self.rules) do
     (rule.check or no_findings)(file, self:reporter(file, rule))
   end
@@ -129,15 +132,17 @@ end
 
 --- Starts a run of the rules of which the names are in a set.
 ---@param chosen table<string, boolean>
+---@param given table<string, boolean> globals that something else sets
 ---@return septet.check.Run
-function run.new(chosen)
-  local self = setmetatable({ rules = {}, globals = {}, files = {}, findings = {} }, Run)
+function run.new(chosen, given)
+  local self = setmetatable({ rules = {}, globals = {}, given = given, files = {},
+    findings = {} }, Run)
   for _, rule in ipairs(all_rules) do
     if chosen[rule.name] then table.insert(self.rules, rule) end
   end
   -- Not `_G`, as our modules have an environment of their own.
   for name in pairs(load "return _G"()) do self.globals[name] = true end
-  self.globals._ENV = true
+  for name in pairs(given) do self.globals[name] = true end
   return self
 end
 

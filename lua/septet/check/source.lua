@@ -7,6 +7,7 @@ local source = {}
 ---@field text string with an empty line in the place of the one for the shell
 ---@field starts integer[] of the lines
 ---@field ignored table<integer, table<string, boolean>> names of rules by line; "*" is every rule
+---@field allowed table<string, boolean> names of rules that a comment silences in the whole file
 ---@field globals table<string, boolean> those that a comment declares
 local Source = {}
 Source.__index = Source
@@ -53,13 +54,16 @@ function Source:ignore(at, names)
   if not any then rules["*"] = true end
 end
 
---- Reads the comments to the checker: `check: ignore RULE, … reason` and `check: globals NAME, …`.
+--- Reads the comments to the checker: `check: ignore RULE, … reason` for a line, and for the file
+--- `check: allow RULE, …` and `check: globals NAME, …`.
 ---@param comments { at: integer, text: string }[]
 function Source:read_comments(comments)
   for _, comment in ipairs(comments) do
     local word, rest = comment.text:match "^%s*check:%s*(%a+)(.*)"
     if word == "ignore" then
       self:ignore(comment.at, rest)
+    elseif word == "allow" then
+      for name in rest:gmatch "[%a-]+" do self.allowed[name] = true end
     elseif word == "globals" then
       for name in rest:gmatch "[%a_][%w_]*" do self.globals[name] = true end
     end
@@ -68,6 +72,7 @@ end
 
 --- Returns true if a comment silences a rule in a line.
 function Source:is_ignored(line, rule)
+  if self.allowed[rule] then return true end
   local rules = self.ignored[line]
   return rules ~= nil and (rules[rule] or rules["*"] or false)
 end
@@ -79,7 +84,7 @@ end
 function source.new(name, text)
   text = text:gsub("^\xEF\xBB\xBF", ""):gsub("^#[^\n]*", "")
   return setmetatable({ name = name, text = text, starts = line_starts(text), ignored = {},
-    globals = {} }, Source)
+    allowed = {}, globals = {} }, Source)
 end
 
 return source

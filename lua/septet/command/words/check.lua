@@ -17,7 +17,8 @@ FILE:LINE:COLUMN: warning: MESSAGE [RULE]. The guide describes the rules.]],
   takes = { "lua" },
   notes = [[
 A comment "-- check: ignore RULE" silences a rule in its line, or in the next
-line if it stands alone. "-- check: globals NAME, NAME" is --globals in a file.
+line if it stands alone; "-- check: allow RULE" does so in the whole file.
+"-- check: globals NAME, NAME" is --globals for a file.
 Exit status: 0 nothing was found, 1 something was, 2 bad usage, or a file
 cannot be read.]],
 }
