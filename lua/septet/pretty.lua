@@ -14,15 +14,18 @@ local WIDTH, ITEMS, TEXT = 80, 100, 1000
 local format_options = { depth = "count", width = "count", colour = "boolean", items = "count",
   text = "count" }
 
+---@class septet.PrettyOptions
+---@field depth integer|nil nested tables that are opened, at most 150; 5
+---@field width integer|nil columns of a line, which a single value may exceed; 80
+---@field colour boolean|nil with the escape sequences of a terminal; false
+---@field items integer|nil items of each table, of which the rest is counted; 100
+---@field text integer|nil bytes of each string, of which the rest is counted; 1000
+
 --- Returns a value in words. The keys of a table are in an order that is always the same: its list
 --- part, then numbers, names and the rest. A table that occurs twice, or in itself, is shown once
 --- and then by its number.
 ---@param value any
----@param options {depth: integer|nil, width: integer|nil, colour: boolean|nil, items: integer|nil,
---- text: integer|nil}|nil `depth`: nested tables that are opened, 5 by default and 150 at most.
---- `width`: columns of a line, 80 by default; a single value may need more. `colour`: with the
---- escape sequences of a terminal. `items`: items of each table, 100 by default. `text`: bytes of
---- each string, 1000 by default. What is left out is named
+---@param options septet.PrettyOptions|nil
 ---@return string
 function pretty.format(value, options)
   options = args.options(options, format_options, "format")
