@@ -67,6 +67,10 @@ class Words(harness.Case):
                             ("x() -- check: ignore other-rule", 1),
                             ("x() -- check: ignore other-rule, unset-global", 0),
                             ("y() x() -- check: globals x, z", 1),
+                            ("raises(function() x() end) local raises", 1),
+                            ("local raises raises(function() x() end)", 0),
+                            ("assert.has_error(function() x() end)", 0),
+                            ("local on_error on_error(function() x() end)", 1),
                             ("x()\ny()\n-- check: allow unset-global", 0)):
             self.write("a.lua", text)
             with self.subTest(text):

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- task.gather and task.race: the order of results, the first error, cancellation and limits.
--- check: allow unknown-option, wrong-option
 local task = require "septet.task"
 local helpers = require "helpers"
 

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- Groups: what they own, how they are closed, and the values of their bodies.
--- check: allow wrong-arguments
 local task = require "septet.task"
 local helpers = require "helpers"
 

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- Lua's own features in tasks: closing variables, where a wait is refused, and what errors carry.
--- check: allow cannot-wait
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task, sync = require "septet.task", require "septet.sync"
 local probe = private "septet.internal.probe"

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- The order and fairness of turns, and time.
--- check: allow wrong-arguments
 local task, sync, testing = require "septet.task", require "septet.sync", require "septet.testing"
 local settle = testing.wait_all_blocked
 local command, files = require "command", require "files"

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- Spawning and awaiting, and what a task has from its spawner.
--- check: allow wrong-arguments
 local task = require "septet.task"
 local sync = require "septet.sync"
 local command, helpers = require "command", require "helpers"

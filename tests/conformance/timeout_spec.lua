@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- Deadlines: when they pass, and what a block with one returns or raises.
--- check: allow wrong-arguments
 local task = require "septet.task"
 local sync = require "septet.sync"
 local busy = require("septet.testing").busy

@@ -2,7 +2,6 @@
 -- HTTP/2: multiplexing, the faults of servers, and the state of a connection after them. It is
 -- forced here also with versions of libcurl that are not fit for it.
 -- peers: nginx h2 tls tinyproxy
--- check: allow wrong-option
 local task, http = require "septet.task", require "septet.http"
 local core = debug.getregistry()["septet.core"]
 local origin = require "origin"

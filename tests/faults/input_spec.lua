@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Bad input: a typed error says what is wrong and where, before anything is sent. All other tasks
 -- go on.
--- check: allow cannot-wait, unknown-option, wrong-arguments, wrong-option
+-- check: allow cannot-wait
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
 

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Rules of a session hold for names and for their addresses, for redirects, and for connections
 -- that are already open.
--- check: allow unknown-option
 local http = require "septet.http"
 local origin = require "origin"
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Secrets: the headers that another origin gets, and messages without passwords and control bytes.
 -- peers: tls
--- check: allow dropped-result, wrong-option
+-- check: allow dropped-result
 local http, trace = require "septet.http", require "septet.trace"
 local core = debug.getregistry()["septet.core"]
 local origin = require "origin"

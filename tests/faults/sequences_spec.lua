@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Sequences of trace hooks: which are called for a request, in which order, whatever comes of it.
 -- peers: blackhole dns
--- check: allow unknown-option, wrong-arguments
 local task, http, trace = require "septet.task", require "septet.http", require "septet.trace"
 local origin, saves, watch = require "origin", require "saves", require "watch"
 

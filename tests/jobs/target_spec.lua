@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- Where a queue lies: URLs and paths, taken apart, and those that are refused.
--- check: allow unknown-option, wrong-arguments
 local jobs = require "septet.jobs"
 local target = debug.getregistry()["septet.require"] "septet.jobs.target"
 

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- septet.internal.args: how the modules check their arguments. The messages of each function are
 -- in its own spec.
--- check: allow unknown-option
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task = require "septet.task"
 local args = private "septet.internal.args"

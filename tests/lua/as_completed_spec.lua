@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- task.as_completed: tasks in the order they end; the loop owns what it spawned.
--- check: allow unknown-option, wrong-arguments
 local task = require "septet.task"
 local helpers = require "helpers"
 

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- Cancelling: which wait raises Cancelled, and what the task does then.
--- check: allow dot-or-colon, wrong-arguments
 local task = require "septet.task"
 local helpers = require "helpers"
 

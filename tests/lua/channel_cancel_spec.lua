@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Waits at a channel: which a cancellation ends, and where they may stand.
--- check: allow blocks, cannot-wait
+-- check: allow blocks
 local task, sync = require "septet.task", require "septet.sync"
 local helpers = require "helpers"
 

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- Channels: values go from task to task in order, and none is lost or received twice.
--- check: allow dot-or-colon
 local task, sync = require "septet.task", require "septet.sync"
 local helpers = require "helpers"
 

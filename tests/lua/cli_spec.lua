@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- septet.cli: the options of a script's command line.
--- check: allow wrong-arguments
 local cli, process, task = require "septet.cli", require "septet.process", require "septet.task"
 local command = require "command"
 

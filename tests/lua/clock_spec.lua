@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Clocks: waits that are computed from instants. The specs run on the real clock; where one moves
 -- at every reading, core.now is replaced for the time of the spec.
--- check: allow wrong-arguments
 local task, http = require "septet.task", require "septet.http"
 local core = debug.getregistry()["septet.core"]
 

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- Waits and resumes that are refused, by the name of the function that is in the way.
--- check: allow cannot-wait
 local task = require "septet.task"
 local helpers = require "helpers"
 

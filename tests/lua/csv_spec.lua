@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- septet.csv: what is read is what was written, in any pieces; what is wrong has its place.
--- check: allow unknown-name
 local csv, http, json = require "septet.csv", require "septet.http", require "septet.json"
 local fs, sio, task = require "septet.fs", require "septet.io", require "septet.task"
 local files, origin, ticker = require "files", require "origin", require "ticker"

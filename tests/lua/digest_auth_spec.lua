@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- septet.http: digest authentication, by the session and by a request.
--- check: allow unknown-option, wrong-option
 local http = require "septet.http"
 local origin = require "origin"
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- septet.io: files that are written, what cancels and closes a wait, and locks. What a disk does
 -- wrong is in tests/faults/test_disk.py.
--- check: allow blocks, unknown-option, wrong-arguments, wrong-option
+-- check: allow blocks
 local task, sio = require "septet.task", require "septet.io"
 local files = require "files"
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- septet.fs: single files and folders, what each function returns and raises, and what a
 -- cancellation leaves.
--- check: allow blocks, unknown-name, unknown-option, wrong-arguments
+-- check: allow blocks
 local task, fs = require "septet.task", require "septet.fs"
 local helpers, ticker = require "helpers", require "ticker"
 

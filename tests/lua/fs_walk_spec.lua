@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- fs.walk and fs.list: each entry once, whatever is renamed or removed meanwhile, at any depth, and
 -- in bounded memory.
--- check: allow blocks, wrong-option
+-- check: allow blocks
 local task, fs = require "septet.task", require "septet.fs"
 local helpers, ticker, process = require "helpers", require "ticker", require "process"
 

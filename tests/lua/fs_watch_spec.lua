@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- fs.watch and fs.tail: what changes is told, also where much changes at once, and a file is read
 -- on wherever it goes.
--- check: allow blocks, unknown-option, wrong-option
+-- check: allow blocks
 local task, fs = require "septet.task", require "septet.fs"
 local helpers, ticker = require "helpers", require "ticker"
 

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- task.gather: all at once, in the list's order; the first failure ends the rest.
--- check: allow cannot-wait, unknown-option, wrong-arguments
 local task = require "septet.task"
 local helpers = require "helpers"
 

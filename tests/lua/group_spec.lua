@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- task.group: a block that no task outlives, and whose errors are raised together.
--- check: allow wrong-arguments
 local task = require "septet.task"
 local helpers = require "helpers"
 

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- septet.hash: digests and HMACs with the vectors of their standards, strict texts for bytes.
--- check: allow unknown-name
 local hash, task = require "septet.hash", require "septet.task"
 local files, ticker = require "files", require "ticker"
 local refused = require("helpers").refused

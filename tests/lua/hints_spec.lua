@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Hints for users of other libraries.
--- check: allow not-called, unknown-name
+-- check: allow unknown-name
 local task, sync, http = require "septet.task", require "septet.sync", require "septet.http"
 local json, sio = require "septet.json", require "septet.io"
 local origin = require "origin"

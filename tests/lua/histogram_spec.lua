@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- septet.trace.histogram: counts of values in buckets of a bounded number.
--- check: allow dot-or-colon, unknown-name
 local trace = require "septet.trace"
 
 local SEED <const> = 20261130

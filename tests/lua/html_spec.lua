@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- septet.html: pages parsed as browsers do, and what can be read from them.
--- check: allow dot-or-colon, cannot-wait, unknown-name, unknown-option, wrong-arguments
+-- check: allow cannot-wait
 local html, http, task = require "septet.html", require "septet.http", require "septet.task"
 local origin = require "origin"
 

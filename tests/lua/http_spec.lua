@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- septet.http: sessions, methods, headers, what a response holds, connections and their limits, and
 -- redirects. What goes wrong on the way is in tests/faults/http_spec.lua.
--- check: allow unknown-option, wrong-arguments, wrong-option
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
 

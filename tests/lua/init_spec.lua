@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- require "septet": the modules by their names.
--- check: allow unknown-name
 local septet = require "septet"
 
 describe("septet", function()

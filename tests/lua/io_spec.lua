@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- septet.io: lines and bytes of files and FIFOs, and what cancels and closes a wait.
--- check: allow unknown-option, wrong-arguments
 local task, sio = require "septet.task", require "septet.io"
 local files = require "files"
 

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- r:links(): the Link header of responses (RFC 8288).
--- check: allow dot-or-colon
 local http, url = require "septet.http", require "septet.url"
 local origin = require "origin"
 local links = debug.getregistry()["septet.require"] "septet.http.links"

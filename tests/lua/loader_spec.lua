@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- task.require: modules whose top level waits.
--- check: allow dropped-result, unknown-name, wrong-arguments
+-- check: allow dropped-result
 local task = require "septet.task"
 
 -- Makes `name` a module of that source, gone again at the end of the block.

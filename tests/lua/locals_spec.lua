@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- Task-locals and coroutines: code outside of a coroutine never sees what a `with` inside it sets.
--- check: allow wrong-arguments
 local task = require "septet.task"
 
 local v = task.var "default"

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- septet.net: connections and servers that work, and their arguments.
--- check: allow unknown-name, unknown-option, wrong-arguments, wrong-option
 local task, net = require "septet.task", require "septet.net"
 local files, sockets, ticker = require "files", require "sockets", require "ticker"
 

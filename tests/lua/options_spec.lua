@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- septet.http: sockets of the file system, credentials, and what a request may have of its own.
--- check: allow blocks, unknown-option
+-- check: allow blocks
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"

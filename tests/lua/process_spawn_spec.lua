@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- septet.process: spawn() gives a process with its pipes, which ends with what it belongs to.
--- check: allow unknown-name
 local process, task = require "septet.process", require "septet.task"
 local children = require "children"
 

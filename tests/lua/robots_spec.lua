@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- septet.robots: groups, the longest match, wildcards, texts of any kind, and what a status means.
--- check: allow unknown-name, wrong-arguments
+-- check: allow unknown-name
 local task = require "septet.task"
 local robots, http, testing = require "septet.robots", require "septet.http",
   require "septet.testing"

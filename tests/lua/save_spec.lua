@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- session:save: what a file holds in the end, digests, retries, and what is left where one fails.
 -- Transfers that fail are in tests/faults/save_spec.lua, disks in tests/faults/test_disk.py.
--- check: allow unknown-option, wrong-arguments
 local task, http = require "septet.task", require "septet.http"
 local files, origin, saves = require "files", require "origin", require "saves"
 

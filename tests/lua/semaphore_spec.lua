@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- Semaphores: first come, first served, and no cancellation loses a permit.
--- check: allow wrong-arguments
 local task, sync = require "septet.task", require "septet.sync"
 local helpers = require "helpers"
 

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- septet.testing.serve: the server against our client, and against bytes that are no request.
--- check: allow dot-or-colon, unknown-option, wrong-arguments, wrong-option
 local task, http, testing = require "septet.task", require "septet.http", require "septet.testing"
 local net = require "septet.net"
 local compare, files = require "compare", require "files"

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- septet.http: options of a session and a request beyond the URL: bases, parameters, bodies,
 -- credentials, time limits, redirects, retries and rates.
--- check: allow unknown-option, wrong-option
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task, http = require "septet.task", require "septet.http"
 local base64, retry = require "septet.hash".base64, private "septet.http.retry"

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- task.sleep and the clock.
--- check: allow blocks, wrong-arguments
+-- check: allow blocks
 local task = require "septet.task"
 local helpers = require "helpers"
 

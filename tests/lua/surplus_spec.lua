@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- Arguments that a function would drop, methods called with a dot, and what a writer writes.
--- check: allow dot-or-colon, wrong-arguments
 local task, sync, http = require "septet.task", require "septet.sync", require "septet.http"
 local json, sio, trace = require "septet.json", require "septet.io", require "septet.trace"
 local fs, net = require "septet.fs", require "septet.net"

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Events, with blocks and methods: first come, first served, and no cancellation loses a value.
--- check: allow blocks, cannot-wait, dot-or-colon
+-- check: allow blocks
 local task, sync = require "septet.task", require "septet.sync"
 local helpers = require "helpers"
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- septet.task: spawning, what a task shows of itself, and tasks and errors that no task waits for.
--- check: allow cannot-wait, wrong-arguments
+-- check: allow cannot-wait
 local task = require "septet.task"
 local helpers = require "helpers"
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Recordings of the trace: what they miss, and what they refuse. The decoder on damaged bytes.
--- check: allow blocks, wrong-arguments
+-- check: allow blocks
 local task, trace = require "septet.task", require "septet.trace"
 local origin = require "origin"
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- septet.trace: what tasks and requests did, as events and as lines.
--- check: allow cannot-wait, wrong-arguments
+-- check: allow cannot-wait
 local task, http, trace = require "septet.task", require "septet.http", require "septet.trace"
 local origin = require "origin"
 

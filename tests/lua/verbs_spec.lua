@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- The verbs of a session: a plain request is made without Lua, and is like any other.
--- check: allow dot-or-colon, wrong-arguments
 local private = debug.getregistry()["septet.require"] -- of private modules
 local core, hooks = private "septet.core", private "septet.http.hooks"
 local task, http, net = require "septet.task", require "septet.http", require "septet.net"

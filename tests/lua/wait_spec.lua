@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- task.wait: for all, for the first, for the first failure, for a time; it neither raises nor
 -- cancels.
--- check: allow unknown-option, wrong-arguments, wrong-option
 local task = require "septet.task"
 local helpers = require "helpers"
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- septet.http: options that change what goes over the wire, and what is known of a response that
 -- failed.
--- check: allow blocks, dropped-result
+-- check: allow blocks
 local task, http, sio = require "septet.task", require "septet.http", require "septet.io"
 local files, origin, pack, saves = require "files", require "origin", require "pack",
   require "saves"

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- TLS: trusted peers, client certificates, and what is refused before a byte of a request is sent.
 -- peers: tls
--- check: allow unknown-option, wrong-option
 local task, http = require "septet.task", require "septet.http"
 local origin = require "origin"
 

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- Futures: values that arrive once, for any number of tasks.
--- check: allow dot-or-colon, unknown-name
 local task, testing = require "septet.task", require "septet.testing"
 
 local function awaiting(f) return task.spawn(function() return f:await() end) end

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- Runs of a queue in memory: what a job may do, and how runs end. Laws are those of docs/jobs.md.
--- check: allow unknown-option, wrong-arguments, wrong-option
 local jobs, task = require "septet.jobs", require "septet.task"
 local testing = require "septet.testing"
 local helpers = require "helpers"

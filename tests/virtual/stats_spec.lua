@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- septet.stats: percentiles, summaries, rates and moving means.
--- check: allow wrong-arguments
 local stats, task, testing = require "septet.stats", require "septet.task", require "septet.testing"
 
 local function near(got, expected, share)

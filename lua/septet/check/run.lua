@@ -2,6 +2,7 @@
 -- Checks sources: parses each, and asks the rules.
 local run = {}
 
+local expected = require "septet.check.expected"
 local parser = require "septet.check.parser"
 local all_rules = require "septet.check.rules"
 local scopes = require "septet.check.scopes"
@@ -20,6 +21,7 @@ local types = require "septet.check.types"
 ---@field tree septet.check.Node|nil
 ---@field scopes septet.check.Scopes|nil
 ---@field globals septet.check.Global[]
+---@field expected { [1]: integer, [2]: integer }[] where mistakes are made on purpose
 ---@field has_own_globals boolean|nil its globals come from elsewhere
 
 ---@class septet.check.Run
@@ -31,9 +33,17 @@ local types = require "septet.check.types"
 local Run = {}
 Run.__index = Run
 
+-- Returns true if a byte stands in a function that is there for its error.
+local function is_expected(file, at)
+  for _, range in ipairs(file.expected) do
+    if range[1] <= at and at <= range[2] then return true end
+  end
+end
+
 -- Returns the function that notes the findings of a rule in a file.
 function Run:reporter(file, rule)
   return function(at, format, ...)
+    if is_expected(file, at) then return end
     local line, column = file.source:place(at)
     if file.source:is_ignored(line, rule.name) then return end
     table.insert(self.findings, { file = file.source.name, line = line, column = column,
@@ -88,7 +98,8 @@ function Run:add(name, text)
   local found = tree and scopes.resolve(tree)
   if not found then return end -- Lua is right
   source:read_comments(comments)
-  local file = { source = source, tree = tree, scopes = found, globals = found.globals }
+  local file = { source = source, tree = tree, scopes = found, globals = found.globals,
+    expected = expected.ranges(tree) }
   file.has_own_globals = has_own_globals(file)
   self:note_globals(file)
   types.prepare(tree)
