@@ -15,7 +15,7 @@ FOREIGN = {"build", "node_modules"}
 # Languages of what is run, under their usual names; a block without a fence is of shell lines.
 RUN = {"lua": "lua", "c": "c", "sh": "sh", "bash": "sh", "shell": "sh", "console": "console"}
 MARKS = ("not run", "file", "frame", "hidden", "continues", "status", "numbers vary", "any order",
-         "figure", "instead")
+         "figure", "sample", "instead")
 FENCE = re.compile(r"^( *)(`{3,})(.*)$")
 COMMENT = re.compile(r"<!-- *(.*?) *-->", re.S)
 
@@ -49,6 +49,9 @@ class Block:
             return "run, output compared"
         if self.marks.get("of") is not None:
             return "output"
+        for name in "figure", "sample":
+            if name in self.marks:
+                return name
         if "file" in self.marks:
             return "a file"
         return "data"
@@ -85,7 +88,7 @@ class Reader:
         self.marks = {}
         previous = self.blocks[-1] if self.blocks else None
         if block.language == "text" and self.touching and previous and previous.output is None \
-                and previous.language in RUN.values() and "figure" not in block.marks:
+                and previous.language in RUN.values() and not {"figure", "sample"} & set(block.marks):
             block.marks["of"] = previous
             previous.output = block
         self.blocks.append(block)
@@ -171,9 +174,9 @@ def blocks(page):
     for block in reader.blocks:
         if "not run" in block.marks and not block.marks["not run"]:
             reader.fault(block.line, "no reason why it is not run")
-        if block.language == "text" and block.state == "data" and "figure" not in block.marks:
-            reader.fault(block.line, "text that no block prints: what it is, such as 'figure', is "
-                                     "missing")
+        if block.language == "text" and block.state == "data":
+            reader.fault(block.line, "text that no block prints, and neither 'text figure' nor "
+                                     "'text sample'")
     return reader.blocks, reader.faults
 
 

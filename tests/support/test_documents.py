@@ -65,7 +65,7 @@ class Blocks(harness.Case):
         self.fails("'''console\n$ echo a\nb\n'''\n", "'echo a' prints")
         self.fails("'''console\necho a\n'''\n", "no line begins with")
         self.fails("    sudo true\n", "not for a test")
-        self.fails("    septet x.lua https://example.com/\n", "'example.com' is not on this machine")
+        self.fails("    septet x.lua https://example.com/\n", "'example.com' is not on this")
 
     def test_files(self):
         page = "<!-- file: x.lua -->\n'''lua\nprint(...)\n'''\n"
