@@ -21,7 +21,6 @@ local PIECE = 64 * 1024 -- bytes of a piece of a reader that feeds a process
 ---@field shell boolean|nil true: the one string is a command line for /bin/sh
 ---@field group boolean|nil true: signals reach also the processes that it starts, which end with it
 ---@field grace number|nil seconds between SIGTERM and SIGKILL; 5
----@field background boolean|nil true: it belongs to no scope, and ends with the host
 
 ---@class septet.RunOptions: septet.ProcessOptions
 ---@field stdin string|septet.Reader|function|nil what the program reads, or "inherit"; nothing
@@ -32,6 +31,7 @@ local PIECE = 64 * 1024 -- bytes of a piece of a reader that feeds a process
 ---@field check boolean|nil true: raises ProcessError for an exit code other than 0
 
 ---@class septet.SpawnOptions: septet.ProcessOptions
+---@field background boolean|nil true: it belongs to no scope, and ends with the host
 ---@field stdin string|nil "pipe", "inherit" or "null"; "pipe"
 ---@field stdout string|nil "pipe", "inherit", "null" or the path of a file; "pipe"
 ---@field stderr string|nil like `stdout`, or "stdout"; "pipe"

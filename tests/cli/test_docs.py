@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The documents: what they link to is there, and the API page names all there is.
+"""The documents: what they link to is there.
 
 What their blocks of code do is in test_docs_blocks.py."""
 
@@ -106,54 +106,6 @@ class Readme(harness.Case):
         for name in " ".join(folders).split():
             self.assertTrue(os.path.exists(os.path.join(ROOT, name)), name)
         self.assertGreater(len(folders), 10)
-
-
-# The public modules, each a file.
-MODULES = sorted(
-    name[: -len(".lua")] for name in os.listdir(os.path.join(ROOT, "lua/septet"))
-    if name.endswith(".lua") and name != "init.lua"
-)
-
-
-class Api(harness.Case):
-    LIST = """
-    local function list(prefix, t)
-      for name, value in pairs(t) do
-        if type(value) == 'function' and not name:find '^_' then print(prefix .. name) end
-      end
-    end
-    for m in ([[%s]]):gmatch '%%S+' do list(m .. '.', require('septet.' .. m)) end
-    local task, http = require 'septet.task', require 'septet.http'
-    local s <close> = http.session()
-    list('session:', debug.getmetatable(s).__index)
-    list('reader:', debug.getregistry()['septet.io.reader'].__index)
-    """ % " ".join(MODULES)
-
-    def test_every_public_function_is_described(self):
-        api = read("docs/api.md")
-        described = set(re.findall(r"^### `([\w.:]+)", api, re.M))
-        names = self.septet("-e", self.LIST).out.split()
-        self.assertGreater(len(names), 30)
-        self.assertIn("task.spawn", names)
-        verbs = "get head post put patch delete options".split()
-        digests = re.search(r"^The digests are (.*?)\. MD5", api, re.M | re.S)[1]
-        verbs += re.findall(r"`(\w+)`", digests)
-        missing = [
-            n for n in names if n not in described and n.split(":")[-1].split(".")[-1] not in verbs
-        ]
-        self.assertEqual(missing, [])
-        for verb in verbs:
-            self.assertRegex(api, r"\b%s\b" % verb)
-
-    def test_nothing_else_is_described(self):
-        names = set(self.septet("-e", self.LIST).out.split())
-        for name in re.findall(
-            r"^### `((?:%s)\.\w+|(?:session|reader):\w+)" % "|".join(MODULES),
-            read("docs/api.md"),
-            re.M,
-        ):
-            if name != "task.on_unhandled":
-                self.assertIn(name, names)
 
 
 class Conformance(harness.Case):

@@ -126,6 +126,30 @@ local function add_line(block, text)
   end
 end
 
+-- Returns true if a line has brackets that only a later one closes.
+local function is_open(text)
+  local depth = 0
+  for bracket in text:gsub('"[^"]*"', ""):gmatch "[%(%){}]" do
+    depth = depth + (bracket:find "[({]" and 1 or -1)
+  end
+  return text:find "^@" and depth > 0
+end
+
+-- Adds a line to a block, once the brackets of the lines before it are closed.
+local function add(block, text)
+  text = block.held and block.held .. " " .. text:match "^%s*(.*)$" or text
+  block.held = is_open(text) and text or nil
+  if not block.held then add_line(block, text) end
+end
+
+-- Ends a block. Returns what is wrong with its last line, or nil.
+local function finish(block)
+  local ok, why = true, nil
+  if block.held then ok, why = pcall(add_line, block, block.held) end
+  block.text = block:words()
+  return not ok and why or nil
+end
+
 --- Calls fn(block, code) for each block, with the line of code that follows at once, or "", and
 --- fn(nil, code) for every other line. Calls fault(line, text) for an annotation that is wrong.
 function annotations.each(path, fn, fault)
@@ -136,16 +160,18 @@ function annotations.each(path, fn, fault)
     if text and not text:find "^%-" then
       block = block or new_block(number)
       block.line = number
-      local ok, why = pcall(add_line, block, text)
+      local ok, why = pcall(add, block, text)
       if not ok then fault(number, why) end
     else
-      if block then block.text = block:words() end
+      local why = block and finish(block)
+      if why then fault(number - 1, why) end
       fn(block, line)
       block = nil
     end
   end
   if block then
-    block.text = block:words()
+    local why = finish(block)
+    if why then fault(number, why) end
     fn(block, "")
   end
 end

@@ -3,6 +3,7 @@
 -- API. Signatures and options are in one module, and texts in another one, which is larger.
 local model = require "model"
 local names = require "names"
+local pages = require "pages"
 local types = require "types"
 
 local index = {}
@@ -31,17 +32,16 @@ end
 -- Returns the class of a function's table of options, or nil.
 local function option_class(api, member)
   local found
-  local function look(name)
-    local class = api.classes[name]
+  local function look(node)
+    local class = node.kind == "name" and api.classes[node.name]
     if class and #class.members == 0 and #class.fields > 0 then found = found or class end
+    for _, part in ipairs(node) do look(part) end
   end
-  for _, param in ipairs(member.params) do types.each_name(types.parse(param.type), look) end
-  local called = #member.params == 0 and member.type and types.parse(member.type)
-  for _, param in ipairs(called and called.parameters or {}) do
-    if param.type then types.each_name(param.type, look) end
-  end
+  for _, param in ipairs(member.params) do look((types.parse(param.type))) end
   return found
 end
+
+index.option_class = option_class
 
 -- Lays what a page says of options over what the annotations do.
 local function merge(fields, said)
@@ -72,46 +72,91 @@ local function code_entry(code)
     reasons = next(reasons) and reasons or nil }, { code.text }
 end
 
---- Returns the list of entries, and by name their text, example and output.
-function index.entries(api, page, codes)
-  local list, texts = {}, {}
-  local function add(entry, text)
-    if texts[entry.name] then return end
-    list[#list + 1], texts[entry.name], list[entry.name] = entry, text, entry
-  end
-  local function add_member(class, member)
-    local name = names.of(class.name, member)
-    local said = page[name] or { fields = {} }
-    local options = not member.is_value and option_class(api, member)
-    local laid = options
-    while laid do -- a page may say what the fields of a parent mean
-      merge(list[laid.name].fields, said.fields)
-      laid = api.classes[laid.parents[1]]
-    end
-    add({ name = name, class = class.name, async = member.async or nil,
-      kind = member.is_value and "field" or names.is_module(class.name) and "function" or "method",
-      signature = name .. names.type_of(member), options = options and options.name or nil },
-      { said.text and said.text ~= "" and said.text or member.text, said.example, said.output })
-  end
-  for _, name in ipairs(api.order) do
-    if api.classes[name].public then add(class_entry(api.classes[name])) end
-  end
-  for _, name in ipairs(api.order) do
-    local class = api.classes[name]
-    for _, member in ipairs(class.public and class.members or {}) do
-      if model.is_public(member) then add_member(class, member) end
-    end
-    for _, field in ipairs(class.public and names.is_object(class) and class.fields or {}) do
-      if model.is_public(field) then
-        local called = field.type:find "^fun%(" ~= nil
-        add_member(class, { name = field.name, is_value = not called or nil, params = {},
-          returns = {}, type = field.type, text = field.text })
+-- Returns what a page says of each name: of a heading, or of a row of a table.
+local function said_by(page, short, known)
+  local said = {}
+  for name, entry in pairs(page.entries) do
+    for _, reading in ipairs(names.readings(short, name)) do
+      if known[reading] then
+        said[reading] = entry
+        break
       end
     end
   end
-  for _, code in ipairs(codes) do add(code_entry(code)) end
-  table.sort(list, function(a, b) return a.name < b.name end)
-  return list, texts
+  return said
+end
+
+-- Returns the text of a name, its example and what that prints.
+local function text_of(class, member, said, row, page)
+  local text = said and said.text or row and row.meaning
+  local code, printed = said and said.example, said and said.output
+  local section = said and said.section or row and page.classes[class.name].section
+  if not code and section and not member.is_value then
+    code, printed = pages.call(section, member.name)
+  end
+  return { text and text ~= "" and text or member.text, code, printed }
+end
+
+local Entries = {}
+Entries.__index = Entries
+
+function Entries:add(entry, text)
+  if self.texts[entry.name] then return end
+  self.list[#self.list + 1], self.list[entry.name] = entry, entry
+  self.texts[entry.name] = text
+end
+
+--- Calls fn(class, member) for each member of a public class that has a name of its own.
+function index.each_member(api, fn)
+  for _, name in ipairs(api.order) do
+    local class = api.classes[name]
+    for _, member in ipairs(class.public and class.members or {}) do
+      if model.is_public(member) then fn(class, member) end
+    end
+    for _, field in ipairs(class.public and names.is_object(class) and class.fields or {}) do
+      if model.is_public(field) and not names.is_module(name) then
+        fn(class, { name = field.name, is_value = true, params = {}, returns = {},
+          type = field.type, text = field.text })
+      end
+    end
+  end
+end
+
+function Entries:add_member(class, member, said, page)
+  local name = names.of(class.name, member)
+  local options = not member.is_value and option_class(self.api, member)
+  local laid = options
+  while laid and said do -- a page may say what the fields of a parent mean
+    merge(self.list[laid.name].fields, said.fields)
+    laid = self.api.classes[laid.parents[1]]
+  end
+  local row = page.classes[class.name] and page.classes[class.name][member.name]
+  self:add({ name = name, class = class.name, async = member.async or nil,
+    kind = member.is_value and "field" or names.is_module(class.name) and "function" or "method",
+    signature = name .. names.type_of(member), options = options and options.name or nil },
+    text_of(class, member, said, row, page))
+end
+
+--- Returns the list of entries, and by name their text, example and output.
+function index.entries(api, page, short)
+  local self = setmetatable({ api = api, list = {}, texts = {} }, Entries)
+  local known = {}
+  for _, name in ipairs(api.order) do
+    local class = api.classes[name]
+    if class.public then
+      local entry, text = class_entry(class)
+      self:add(entry, text)
+      merge(entry.fields or {}, page.classes[name] or {})
+    end
+  end
+  index.each_member(api, function(class, member) known[names.of(class.name, member)] = true end)
+  local said = said_by(page, short, known)
+  index.each_member(api, function(class, member)
+    self:add_member(class, member, said[names.of(class.name, member)], page)
+  end)
+  for _, code in ipairs(page.codes) do self:add(code_entry(code)) end
+  table.sort(self.list, function(a, b) return a.name < b.name end)
+  return self.list, self.texts
 end
 
 -- Returns a value as Lua's text.
@@ -127,8 +172,8 @@ local function written(value)
 end
 
 --- Writes both modules to a folder.
-function index.write(folder, api, page, codes)
-  local list, texts = index.entries(api, page, codes)
+function index.write(folder, api, page, short)
+  local list, texts = index.entries(api, page, short)
   local out = assert(io.open(folder .. "/entries.lua", "w"))
   out:write "-- SPDX-License-Identifier: MIT\n-- Made by tools/api.\nreturn {\n"
   for _, entry in ipairs(list) do out:write(written(entry), ",\n") end

@@ -9,23 +9,15 @@
 -- what is wrong with them, ends with 1 if there is anything, and writes nothing.
 local index = require "index"
 local library = require "library"
-local model = require "model"
 local pages = require "pages"
+local sources = require "sources"
 
 local root, out, target = ...
-local lua, meta = {}, {}
-for path in io.lines(out .. "/sources") do
-  local below = path:sub(#root + 2)
-  local list = below:find "^lua/" and lua or meta
-  list[#list + 1] = below:match "^%a+/(.*)$"
-end
-table.sort(lua)
-table.sort(meta)
-local api = model.read(root, lua, meta)
+local api = sources.read(root, out)
 if target == "check" then
   io.stderr:write(table.concat(api.faults, "\n"), #api.faults > 0 and "\n" or "")
   os.exit(#api.faults == 0)
 end
-local page, _, codes = pages.read(root .. "/docs/api.md")
-index.write(out .. "/septet/doc", api, page, codes)
+local short = dofile(root .. "/lua/septet/doc/short.lua")
+index.write(out .. "/septet/doc", api, pages.read(root .. "/docs/api.md"), short)
 library.write(target, api)

@@ -100,7 +100,7 @@ local function add_code(self, file, block, code)
   if not from then from, linked = path:match "^require [\"']([%w_.]+)[\"']%.([%w_]+)$" end
   if block and not block.class then
     local member = new_member(file, block, name)
-    member.is_value = block.type and not block.type:find "^fun%("
+    member.is_value = member.type ~= nil
     add_member(self, file, variable, member)
   elseif from and file.tables[variable] then
     add_member(self, file, variable, { name = name, link = { from, linked } })

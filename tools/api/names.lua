@@ -37,15 +37,24 @@ local function parameter(param)
   return ("%s%s: %s"):format(param.name, (may_be_nil or param.optional) and "?" or "", text)
 end
 
+--- Returns the names that a name in a page may stand for, by what its object is called there.
+function names.readings(short, name)
+  local object, mark, member = name:match "^([%w_]+)([.:])([%w_]+)$"
+  local found = { name }
+  for _, long in ipairs(object and { object, table.unpack(short[object] or {}) } or {}) do
+    found[#found + 1] = long .. mark .. member
+    found[#found + 1] = long .. (mark == ":" and "." or ":") .. member
+  end
+  return found
+end
+
 --- Returns the parameters and the returned types of a function: "(seconds: number): string".
 function names.type_of(member)
-  if #member.params == 0 and member.type then
-    return member.type:match "^fun(%(.*)$" or ": " .. member.type
-  end
+  if #member.params == 0 and member.type then return ": " .. member.type end
   local params, returns = {}, {}
   for i, param in ipairs(member.params) do params[i] = parameter(param) end
   for i, value in ipairs(member.returns) do
-    returns[i] = value.type .. (value.text == "..." and "..." or "")
+    returns[i] = value.type .. (value.text:find "^%.%.%." and "..." or "")
   end
   return ("(%s)%s"):format(table.concat(params, ", "),
     #returns > 0 and ": " .. table.concat(returns, ", ") or "")

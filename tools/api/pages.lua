@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Reads docs/api.md: the text, the example and the tables of each entry. An entry is a heading with
--- names in backquotes, or a row of a table whose first cell is a name.
+-- names in backquotes, or a row of a table with the members of a class.
 local pages = {}
 
 -- Returns the cells of a row of a table. `\|` is a bar within a cell.
@@ -43,9 +43,10 @@ local function sections(path)
   return all
 end
 
--- Returns true if a table has the options of a function or the fields of an object.
-local function is_list(block)
-  return block.kind == "table" and (block[1][1] == "option" or block[1][1] == "field")
+--- Returns the class of which a table lists the members, or true for the options of a function.
+local function listed(block)
+  local head = block.kind == "table" and block[1][1]
+  return head == "option" or head and head:match "^`(septet%.[%w_]+)`$"
 end
 
 -- Returns a table that is not such a list as Markdown, without its head.
@@ -58,8 +59,10 @@ end
 local function paragraphs(section)
   local parts = {}
   for _, block in ipairs(section.blocks) do
-    if block.kind == "text" then parts[#parts + 1] = table.concat(block, "\n") end
-    if block.kind == "table" and not is_list(block) then parts[#parts + 1] = table_text(block) end
+    if block.kind == "text" and not block[1]:find "^Type: `" then
+      parts[#parts + 1] = table.concat(block, "\n")
+    end
+    if block.kind == "table" and not listed(block) then parts[#parts + 1] = table_text(block) end
   end
   return table.concat(parts, "\n\n")
 end
@@ -77,31 +80,36 @@ end
 
 local NAME = "^`([%a_][%w_]*[.:][%w_]+)[(`]"
 
--- Returns the rows of tables whose first column is `option` or `field`, by their names, in order.
-local function rows(section)
-  local found = {}
-  for _, block in ipairs(section.blocks) do
-    if is_list(block) then
-      for i = 3, #block do
-        local row = { line = block.line + i - 1 }
-        for n, title in ipairs(block[1]) do row[title] = block[i][n] end
-        for name in block[i][1]:gmatch "`([%w_]+)`" do
-          found[name] = row
-          found[#found + 1] = name
-        end
+-- Returns the rows of a table by the names in their first cells, and the names in order.
+local function rows(block, found)
+  for i = 3, #block do
+    local row = { line = block.line + i - 1 }
+    for n, title in ipairs(block[1]) do row[title] = block[i][n] end
+    for text in block[i][1]:gmatch "`([^`]+)`" do
+      local name = text:match "^[%w_]+[.:]([%w_]+)" or text:match "^[%w_]+"
+      if name then
+        found[name] = found[name] or row
+        found[#found + 1] = name
       end
     end
   end
   return found
 end
 
-local function add_rows(entries, section)
+local function options_of(section)
+  local found = {}
   for _, block in ipairs(section.blocks) do
-    for i = 3, block.kind == "table" and #block or 0 do
-      for name in block[i][1]:gmatch "`([%a_][%w_]*[.:][%w_]+)[^`]*`" do
-        entries[name] = entries[name] or { section = section, line = block.line + i - 1,
-          text = block[i][#block[i]], fields = {}, row = true }
-      end
+    if listed(block) == true then rows(block, found) end
+  end
+  return found
+end
+
+local function add_classes(classes, section)
+  for _, block in ipairs(section.blocks) do
+    local class = listed(block)
+    if type(class) == "string" then
+      classes[class] = classes[class] or { section = section }
+      rows(block, classes[class])
     end
   end
 end
@@ -120,26 +128,57 @@ local function add_codes(codes, section)
   end
 end
 
---- Returns the entries of a page by their names, its sections, and the codes of errors.
+-- Returns the first block of a chapter that calls a function or a method, and what it prints.
+local function call_in(chapter, name)
+  local call = "[.:]" .. name .. "%f[^%w_]"
+  for _, section in ipairs(chapter) do
+    for i, block in ipairs(section.blocks) do
+      local text = block.kind == "code" and block.language == "lua" and table.concat(block, "\n")
+      if text and text:find(call) then
+        local after = section.blocks[i + 1]
+        local printed = after and after.kind == "code" and after.language == "text" and after
+        return text, printed and table.concat(printed, "\n") or nil
+      end
+    end
+  end
+end
+
+--- Returns the first example of the chapter around a section that calls a function or a method, by
+--- its name, and what it prints.
+function pages.call(section, name) return call_in(section.chapter, name) end
+
+-- A module has a chapter, which may go on under further headings of the second level.
+local function begins_chapter(section)
+  local title = section.title
+  return section.level == 2
+    and (title == "septet" or title:find "^septet%." or title == "luv" or title == "Errors")
+end
+
+--- Reads a page. Returns
+---   entries   by the names in the headings: text, example, output, fields (the rows of options)
+---   classes   by the class whose members a table lists: its rows
+---   codes     a list of the codes of errors
+---   sections  all of them
 function pages.read(path)
-  local entries, all = {}, sections(path)
-  for _, section in ipairs(all) do
+  local page = { entries = {}, classes = {}, codes = {}, sections = sections(path) }
+  local previous
+  for _, section in ipairs(page.sections) do
+    section.chapter = previous and not begins_chapter(section) and previous.chapter or {}
+    table.insert(section.chapter, section)
+    previous = section
     for title in section.title:gmatch "`[^`]+`" do
       local name = title:match(NAME)
       if name then
         local code, printed = example(section)
-        entries[name] = { section = section, line = section.line, text = paragraphs(section),
-          example = code, output = printed, fields = rows(section) }
+        page.entries[name] = { section = section, line = section.line, text = paragraphs(section),
+          example = code, output = printed, fields = options_of(section) }
       end
     end
+    add_classes(page.classes, section)
+    add_codes(page.codes, section)
   end
-  local codes = {}
-  for _, section in ipairs(all) do
-    add_rows(entries, section)
-    add_codes(codes, section)
-  end
-  return entries, all, codes
+  return page
 end
 
-pages.example = example
+pages.listed = listed
 return pages

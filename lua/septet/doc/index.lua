@@ -2,18 +2,9 @@
 -- The index of the API, for `septet doc`, `:doc` and completion in the prompt, and `septet check`.
 -- Its data is made of the annotations and docs/api.md when Septet is built: see tools/api.
 local args = require "septet.internal.args"
+local short = require "septet.doc.short"
 
 local index = {}
-
--- What objects are called in examples.
-local SHORT = {
-  t = { "task" }, g = { "group" }, f = { "future" }, ch = { "channel" }, s = { "session" },
-  r = { "response", "stream", "reader" }, w = { "writer" }, c = { "connection" }, q = { "queue" },
-  p = { "process" }, h = { "histogram", "hash" }, e = { "element", "ewma" }, el = { "element" },
-  doc = { "document" }, bar = { "progress" }, pool = { "group" }, reader = { "csv_reader" },
-  response = { "stream" }, writer = { "csv_writer" }, server = { "test_server" },
-  document = { "element" }, connection = { "reader" }, stream = { "response" },
-}
 
 local entries, by_name, texts
 
@@ -57,7 +48,7 @@ local function seen(entry) return entry and setmetatable({ entry = entry }, view
 -- Returns the entry of an object's method or field, by what the object is called in examples.
 local function spoken(name)
   local object, mark, member = name:match "^([%w_]+)([.:])([%w_]+)$"
-  local long = { object, table.unpack(SHORT[object] or {}) }
+  local long = { object, table.unpack(short[object] or {}) }
   for _, name_of in ipairs(long) do
     local found = by_name[name_of .. mark .. member] or by_name[name_of .. ":" .. member]
       or by_name[name_of .. "." .. member]
