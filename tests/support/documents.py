@@ -10,6 +10,10 @@ import os
 import re
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+# Languages of what is not run.
+DATA = "text json jsonl csv diff html http ini markdown xml".split()
+# What a text is that no block prints.
+SHOWN = {"figure", "sample"}
 # Folders that hold no pages of ours.
 FOREIGN = {"build", "node_modules"}
 # Languages of what is run, under their usual names; a block without a fence is of shell lines.
@@ -49,9 +53,8 @@ class Block:
             return "run, output compared"
         if self.marks.get("of") is not None:
             return "output"
-        for name in "figure", "sample":
-            if name in self.marks:
-                return name
+        for name in SHOWN & set(self.marks):
+            return name
         if "file" in self.marks:
             return "a file"
         return "data"
@@ -88,7 +91,7 @@ class Reader:
         self.marks = {}
         previous = self.blocks[-1] if self.blocks else None
         if block.language == "text" and self.touching and previous and previous.output is None \
-                and previous.language in RUN.values() and not {"figure", "sample"} & set(block.marks):
+                and previous.language in RUN.values() and not SHOWN & set(block.marks):
             block.marks["of"] = previous
             previous.output = block
         self.blocks.append(block)
@@ -174,6 +177,8 @@ def blocks(page):
     for block in reader.blocks:
         if "not run" in block.marks and not block.marks["not run"]:
             reader.fault(block.line, "no reason why it is not run")
+        if block.tag and block.tag not in RUN and block.tag not in DATA:
+            reader.fault(block.line, "no test knows the language '%s'" % block.tag)
         if block.language == "text" and block.state == "data":
             reader.fault(block.line, "text that no block prints, and neither 'text figure' nor "
                                      "'text sample'")

@@ -87,6 +87,8 @@ class Blocks(harness.Case):
 
     def test_marks(self):
         self.fails("'''\nx\n'''\n", "does not say its language")
+        self.fails("'''c++\nx\n'''\n", "no test knows the language 'c++'")
+        self.fails("'''text figure\n'''\nWords.\n'''text\nx\n'''\n", "neither 'text figure' nor")
         self.fails("<!-- not run -->\n    x\n", "no reason")
         self.holds("<!-- not run: it takes a day -->\n    x\n")
         self.fails("<!-- not run: it takes a day -->\nWords.\n", "stands before no block")
