@@ -23,6 +23,7 @@
 #include "ps.h"
 #include "signals.h"
 #include "trace.h"
+#include "watched.h"
 #include "worker.h"
 #include "workers.h"
 
@@ -176,6 +177,7 @@ static int l_prepare(lua_State *L)
     struct cli *cli = lua_touserdata(L, 1);
     set_arg(L, cli);
     replace_exit(L, cli);
+    watched_begin(L);
     if (cli->options.versions > 1)
         run_at_once(L, "print(require('septet').versions(true))");
     else if (cli->options.versions)
@@ -421,9 +423,12 @@ int main(int argc, char **argv)
     if (cli.options.workers > 1)
         return workers_run(&cli.options, argc, argv);
     worker_begin(&cli.options);
+    watched_take();
     if (cli.options.script < argc)
         inspect_set_title(argv[cli.options.script]);
     signals_init();
+    if (cli.options.command != NULL)
+        signals_keep_quiet();
     memory_init();
     cli.L = luaL_newstate();
     if (cli.L == NULL) {

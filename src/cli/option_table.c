@@ -44,6 +44,7 @@ static const struct command_row commands[] = {
     {"ps", "PID", NULL, "show what the tasks of a process wait for"},
     {"test", "[PATH...]", "septet.test.command", "run the tests in *_spec.lua and *_test.lua"},
     {"trace", "FILE", "septet.trace.command_trace", "convert a recording of --trace=FILE.trc"},
+    {"watch", "SCRIPT", "septet.command.watch", "run a script again after each change"},
 };
 
 struct note {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "inspect.h"
+#include "watched.h"
 
 #define GRACE_S 2 /* seconds from a signal until it ends the process, unless it reached a task */
 
@@ -21,6 +22,7 @@ static pthread_t runner; /* the thread of that host */
 static volatile sig_atomic_t caught;
 /* Exit status that the script has asked for, or -1. */
 static volatile sig_atomic_t exit_status = -1;
+static bool is_quiet;        /* a command of ours runs */
 static bool pipe_interrupts; /* the end of stdout's reader interrupts the script */
 
 /* The signals that interrupt. A timer sends each one again when its grace period is over. */
@@ -61,6 +63,8 @@ static void on_signal(int number, siginfo_t *info, void *context)
 {
     if (caught != 0 && info->si_code == SI_TIMER && exit_status >= 0)
         _exit(exit_status);
+    if (caught != 0 && number != caught && watched_is())
+        return; /* Ctrl-C reached both processes, and the command has cancelled the script, too */
     if (caught != 0) {
         inspect_where_blocked();
         signal(number, SIG_DFL);
@@ -74,7 +78,7 @@ static void on_signal(int number, siginfo_t *info, void *context)
     }
     caught = number;
     set_timer(number, GRACE_S);
-    if (number == SIGINT)
+    if (number == SIGINT && !is_quiet)
         inspect_where(interruptible);
     septet_interrupt(interruptible);
 }
@@ -167,6 +171,11 @@ int signals_run(septet_host *host)
         sigaction(interrupts[i].number, &before[i], NULL);
     interruptible = NULL;
     return result;
+}
+
+void signals_keep_quiet(void)
+{
+    is_quiet = true;
 }
 
 int signals_caught(void)

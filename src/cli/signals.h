@@ -19,6 +19,9 @@ void signals_interrupt_by_pipe(void);
 /* Like septet_run(), but turns INT and TERM into septet_interrupt(). */
 int signals_run(septet_host *host);
 
+/* From now on, an interrupt does not print where the script was: it is a command of ours. */
+void signals_keep_quiet(void);
+
 /* Returns the number of the signal caught in the last run, or 0. */
 int signals_caught(void);
 

@@ -160,9 +160,9 @@ class Zsh(Shell, Completions):
 
     def test_it_loads_from_a_folder_of_functions(self):
         os.rename(self.script("zsh"), os.path.join(self.bin, "_septet"))
-        out = self.shell("zsh", "-f", "-c", "fpath=(%s $fpath); autoload -U compinit; compinit -u -D;"
-                         " print $_comps[septet]; autoload +X _septet; functions _septet" %
-                         shlex.quote(self.bin))
+        out = self.shell("zsh", "-f", "-c", "fpath=(%s $fpath); autoload -U compinit;"
+                         " compinit -u -D; print $_comps[septet]; autoload +X _septet;"
+                         " functions _septet" % shlex.quote(self.bin))
         self.assertRegex(out, "^_septet\n")
 
 

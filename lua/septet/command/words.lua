@@ -139,7 +139,7 @@ local kinds = {
   end,
 }
 
-local expected = { number = "a whole number from 0", seconds = "seconds" }
+local expected = { number = "a whole number from 0", seconds = "a number of seconds" }
 
 -- Returns the value as its kind has it; or nil, and what was expected.
 local function check(kind, value)

@@ -1,0 +1,153 @@
+-- SPDX-License-Identifier: MIT
+-- `septet watch SCRIPT`: runs a script again after each change. The script runs in a process of its
+-- own, which reports the Lua files that it loads into a file in a temporary folder.
+local core = require "septet.core"
+local fs = require "septet.fs"
+local process = require "septet.process"
+local program = require "septet.command.program"
+local sync = require "septet.sync"
+local task = require "septet.task"
+local terminal = require "septet.trace.terminal"
+local watch_files = require "septet.command.watch_files"
+local words = require "septet.command.words"
+
+local command = {}
+
+local FAILED = 1
+local QUIET <const> = 0.05 -- seconds without an event after which a change is complete
+local PATIENCE <const> = 1 -- seconds after which it is taken as it is
+
+local function say(format, ...)
+  io.stderr:write("septet: ", terminal.escape(format:format(...)), "\n")
+end
+
+-- Returns the words of the script's process.
+local function command_line(options, plain)
+  local line = { program.table().path }
+  table.move(options.passed, 1, #options.passed, 2, line)
+  line[#line + 1] = "--"
+  return table.move(plain, 1, #plain, #line + 1, line)
+end
+
+-- Reads the paths that the process reports, for as long as the watch goes on.
+---@async
+local function read_reports(log, files)
+  local from = 1
+  local watch <close> = fs.watch(log)
+  repeat
+    local text = fs.read(log)
+    for path, mark, next in text:gmatch("([^\0]*)\0([^\0]*)\0()", from) do
+      files:add(path, mark)
+      from = next
+    end
+  until not watch()
+end
+
+-- The changes that are known and not yet acted on.
+local Changes = {}
+Changes.__index = Changes
+
+function Changes:note(path)
+  self.paths[path] = true
+  self.count = self.count + 1
+  self.event:set()
+end
+
+-- Waits for a change of contents, and until no more of it comes. Returns the files.
+---@async
+function Changes:await(files)
+  while true do
+    self.event:wait()
+    local until_time = task.now() + PATIENCE
+    repeat
+      local before = self.count
+      task.sleep(QUIET)
+    until self.count == before or task.now() > until_time
+    local paths = self.paths
+    self.paths = {}
+    self.event = sync.event()
+    local changed, removed = files:look(paths)
+    for _, path in ipairs(removed) do
+      if path == self.script then say("'%s' was removed", path) end
+    end
+    if #changed > 0 then return changed end
+  end
+end
+
+local function describe(paths)
+  if #paths == 1 then return ("'%s' changed"):format(paths[1]) end
+  return ("'%s' and %d more changed"):format(paths[1], #paths - 1)
+end
+
+-- Says how a script ended.
+local function report_end(script, code, signal)
+  if signal then
+    say("'%s' was ended by SIG%s; waiting for a change", script, signal)
+  elseif code == 0 then
+    say("'%s' ended; waiting for a change", script)
+  else
+    say("'%s' ended with status %d; waiting for a change", script, code)
+  end
+end
+
+-- Runs the script until a change. Returns the files that changed.
+---@async
+local function run_once(line, log, grace, changes, files)
+  local options = table.move(line, 1, #line, 1, { stdin = "inherit", stdout = "inherit",
+    stderr = "inherit", grace = grace, background = true, env = { SEPTET_WATCH_LOG = log } })
+  local changed
+  task.group(function(group)
+    -- Cancelled during its start, a process would be killed.
+    local child <close> = task.shield(process.spawn, options)
+    local over = false
+    local _ <close> = setmetatable({}, { __close = function() over = true end })
+    local reporter = group:spawn(function()
+      local code, signal = child:wait()
+      if signal == "INT" then task.sleep(0.2) end -- Ctrl-C is about to cancel this task, too
+      if not over then report_end(changes.script, code, signal) end
+    end)
+    changed = changes:await(files)
+    reporter:cancel()
+  end)
+  return changed
+end
+
+-- Watches and runs the script until the command is ended.
+---@async
+local function watch(line, script, options)
+  local folder <close> = fs.temp_dir()
+  local log = folder.path .. "/loaded"
+  fs.write(log, "", { sync = false })
+  local changes = setmetatable({ paths = {}, count = 0, event = sync.event(), script = script },
+    Changes)
+  task.group(function(group)
+    local files = watch_files.new(group, function(path) changes:note(path) end)
+    files:add(script)
+    for _, path in ipairs(options.also or {}) do files:add_also(path) end
+    group:spawn(read_reports, log, files)
+    while true do
+      local changed = run_once(line, log, options.grace or 5, changes, files)
+      say("%s: running '%s' again", describe(changed), script)
+    end
+  end)
+end
+
+--- Runs the command with the words behind its name. Returns its exit status.
+---@async
+function command.run(...)
+  local options, plain = words.parse("watch", { ... })
+  if not options then return plain end
+  local script = plain[1]
+  if not script or script == "-" then
+    return select(2, words.refuse("watch", script and "a script from stdin cannot be watched"
+      or "the script is missing"))
+  end
+  local ok, err = pcall(watch, command_line(options, plain), script, options)
+  if not ok then
+    if not core.is(err, "IoError") and not core.is(err, "ProcessError") then error(err, 0) end
+    say("%s", err.message)
+  end
+  return FAILED
+end
+
+return command
