@@ -70,6 +70,8 @@ class Words(harness.Case):
                             ("raises(function() x() end) local raises", 1),
                             ("local raises raises(function() x() end)", 0),
                             ("assert.has_error(function() x() end)", 0),
+                            ("local expect expect(function() x() end).never:to_raise()", 0),
+                            ("local expect expect(function() x() end):is_true()", 1),
                             ("local on_error on_error(function() x() end)", 1),
                             ("x()\ny()\n-- check: allow unset-global", 0)):
             self.write("a.lua", text)

@@ -26,11 +26,21 @@ end
 ---@return { [1]: integer, [2]: integer }[]
 function expected.ranges(root)
   local ranges = {}
+  local function add(node)
+    for _, argument in ipairs(node.arguments) do
+      if argument.tag == "Function" then ranges[#ranges + 1] = { argument.at, argument.stop } end
+    end
+  end
   local function call(node)
     local name = called_name(node)
     if not name or not expects_error(name) then return end
-    for _, argument in ipairs(node.arguments) do
-      if argument.tag == "Function" then ranges[#ranges + 1] = { argument.at, argument.stop } end
+    add(node)
+    -- expect(function() … end).to_raise(): the function is an argument further left.
+    local object = node.object or tree.bare(node.callee).object
+    while object do
+      object = tree.bare(object)
+      if object.tag == "Call" then add(object) end
+      object = object.object
     end
   end
   tree.walk(root, { Call = call, Invoke = call })

@@ -7,6 +7,7 @@ local parser = require "septet.check.parser"
 local all_rules = require "septet.check.rules"
 local scopes = require "septet.check.scopes"
 local source_of = require "septet.check.source"
+local tested = require "septet.check.tested"
 local types = require "septet.check.types"
 
 ---@class septet.check.Finding
@@ -22,12 +23,13 @@ local types = require "septet.check.types"
 ---@field scopes septet.check.Scopes|nil
 ---@field globals septet.check.Global[]
 ---@field expected { [1]: integer, [2]: integer }[] where mistakes are made on purpose
+---@field tested table<string, boolean> names that the file asks for before it uses them
 ---@field has_own_globals boolean|nil its globals come from elsewhere
 
 ---@class septet.check.Run
 ---@field rules table[]
 ---@field globals table<string, boolean> names that are set by Lua, the program or a file
----@field given table<string, boolean> those that the command line names
+---@field given table<string, boolean> those of Lua and the program, and that the command line names
 ---@field files septet.check.File[]
 ---@field findings septet.check.Finding[]
 local Run = {}
@@ -103,6 +105,7 @@ function Run:add(name, text)
   file.has_own_globals = has_own_globals(file)
   self:note_globals(file)
   types.prepare(tree)
+  file.tested = tested.names(tree)
   for _, rule in ipairs(self.rules) do
     (rule.check or no_findings)(file, self:reporter(file, rule))
   end
@@ -152,7 +155,7 @@ function run.new(chosen, given)
     if chosen[rule.name] then table.insert(self.rules, rule) end
   end
   -- Not `_G`, as our modules have an environment of their own.
-  for name in pairs(load "return _G"()) do self.globals[name] = true end
+  for name in pairs(load "return _G"()) do self.globals[name], given[name] = true, true end
   for name in pairs(given) do self.globals[name] = true end
   return self
 end

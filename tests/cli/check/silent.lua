@@ -17,6 +17,9 @@ table.sort(names, function(a, b) return a < b end)
 pcall(task.sleep, 0)
 local object = setmetatable({}, { __index = function() task.sleep(0) end, __close = task.sleep })
 print(object.x, task.current == nil, task.thread and "threads" or "none", _VERSION, arg[0])
+local unpack = table.unpack or unpack
+if jit then jit.off() end
+if type(love) == "table" or package.loaders then love.quit(unpack {}) end
 local later
 later = task.future()
 later.anything()

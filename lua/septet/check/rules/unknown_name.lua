@@ -45,13 +45,14 @@ local function check_lua(report, library, name, at, added)
   local values = load "return _G"()[library]
   if type(values) ~= "table" or library == "_G" or values[name] ~= nil then return end
   local near = args.hint(name, values)
-  if near == "" or added[library .. "." .. name] then return end
+  if near == "" or added[library .. "." .. name] then return end -- or other libraries do
   report(at, "Lua's '%s' has no '%s'%s", library, name, near)
 end
 
 --- Reports names that what they are read from does not have.
 function rule.check(file, report)
-  local added = {} -- fields that the file itself gives to libraries, or tests for
+  local added = {} -- fields that the file itself gives to libraries, or asks for
+  for name in pairs(file.tested) do added[name] = true end
   tree.walk(file.tree, { Assign = function(node)
     for _, target in ipairs(node.targets) do
       local known = target.tag == "Index" and types.of(target)

@@ -12,7 +12,8 @@ function rule.finish(file, report, run)
   if file.has_own_globals then return end
   for _, global in ipairs(file.globals) do
     local name = global.name
-    if not global.is_write and not run.globals[name] and not file.source.globals[name] then
+    if not global.is_write and not run.globals[name] and not file.source.globals[name]
+      and not file.tested[name] then
       report(global.at, "the global '%s' is never set%s", name,
         hint(name, run.globals))
     end
