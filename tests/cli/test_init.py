@@ -32,13 +32,9 @@ class Init(harness.Case):
 
     def test_its_test_runs(self):
         self.init()
-        self.write("run.lua", """
-            function describe(_, fn) fn() end
-            function it(name, fn) fn() print(name) end
-            dofile 'sizes_test.lua'""")
-        result = self.septet("--virtual-time", "run.lua")
+        result = self.septet("test")
         self.assertEqual((result.status, result.err), (0, ""))
-        self.assertEqual(len(result.out.splitlines()), 2)
+        self.assertRegex(result.out, r"(?m)^2 passed, 0 failed$")
 
     def test_the_settings_of_the_editor(self):
         self.init()
@@ -46,7 +42,7 @@ class Init(harness.Case):
         self.assertEqual(settings["runtime.version"], "Lua 5.4")
         folder, = settings["workspace.library"]
         self.assertTrue(os.path.isabs(folder))
-        self.assertEqual(os.path.basename(folder), "library")
+        self.assertTrue(os.path.exists(os.path.join(folder, "septet.lua")), folder)
 
     def test_no_file_is_overwritten(self):
         self.write("main.lua", "mine")

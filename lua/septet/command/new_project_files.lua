@@ -59,13 +59,15 @@ describe("sizes", function()
       return { body = "short" }
     end)
     local found = sizes.of { server.url .. "/long", server.url .. "/short" }
-    assert(found[1] == 10 and found[2] == 5)
+    expect(found[1]).equal(#"a long one")
+    expect(found[2]).equal(#"short")
   end)
 
   it("of a page that is not there are an error", function()
     local server <close> = testing.serve(function() return { status = 404 } end)
     local ok, err = pcall(sizes.of, { server.url })
-    assert(not ok and err.code == "status")
+    expect(ok).falsy()
+    expect(err.code).equal "status"
   end)
 end)
 ]==]
