@@ -57,6 +57,20 @@ class Man(unittest.TestCase):
         self.assertEqual(re.findall(r"^\.It (\d+)$", section("EXIT STATUS"), re.M),
                          [row["name"] for row in TABLE["statuses"]])
 
+    def test_it_names_each_option_of_the_commands_and_no_other(self):
+        """An option of a command stands in the text, with the argument that the table has."""
+        with open(PAGE, encoding="utf-8") as file:
+            page = file.read()
+        rows = TABLE["options"] + [row for c in TABLE["commands"] for row in c["options"]]
+        known = {re.match(r"-+[\w-]*", row["name"])[0] for row in rows}
+        named = {"-" + name for name in re.findall(r"\bFl (-?[\w-]+)", page)}
+        self.assertEqual(named, known - {"-"})
+        shown = {plain(item).lower() for item in
+                 re.findall(r"\b(Fl -?[\w-]+(?: Ns Op = Ns Ar \w+| Ns = Ns Ar \w+| Ar \w+)?)",
+                            page)}
+        for command in TABLE["commands"]:
+            self.assertLessEqual(set(names(command["options"])), shown, command["name"])
+
     def test_its_synopsis_has_each_command(self):
         self.assertEqual(sorted(re.findall(r"^\.Nm\n\.Cm (.*)$", section("SYNOPSIS"), re.M)),
                          [row["name"] for row in TABLE["commands"]])
