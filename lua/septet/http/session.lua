@@ -209,6 +209,7 @@ end
 ---@field headers septet.Headers
 ---@field path string
 ---@field bytes integer size of the whole file
+---@field trailers septet.Headers
 ---@field resumed integer number of them that an earlier save had received
 ---@field attempts integer number of attempts made
 
