@@ -62,7 +62,7 @@ local session_options = {
 ---@field base_url string|nil URL that URLs without a scheme are resolved against; none
 ---@field limit integer|nil maximum number of requests in flight; 64
 ---@field limit_per_host integer|nil maximum number of them to one scheme, host and port; 8
---- Maximum number of starts in any window of time, as "10/s"; none.
+--- Maximum number of starts in any window of time, as "10/s"; none
 ---@field rate string|{[1]: string, per: "host"|"session"|(fun(url: string): any)|nil}|nil
 ---@field timeout number|septet.Timeouts|nil a number is the total
 ---@field max_body integer|nil bytes of a body after decoding; 64 MiB, none if streamed or saved
