@@ -31,19 +31,21 @@ end
 
 -- Reads the paths that the process reports, for as long as the watch goes on.
 ---@async
-local function read_reports(log, files)
+local function read_reports(log, files, changes)
   local from = 1
   local watch <close> = fs.watch(log)
   repeat
     local text = fs.read(log)
+    changes.reading = true
     for path, mark, next in text:gmatch("([^\0]*)\0([^\0]*)\0()", from) do
       files:add(path, mark)
       from = next
     end
+    changes.reading = false
   until not watch()
 end
 
--- The changes that are known and not yet acted on.
+-- The changes that are known and not yet acted on. While reports are read, more may come of them.
 local Changes = {}
 Changes.__index = Changes
 
@@ -62,7 +64,7 @@ function Changes:await(files)
     repeat
       local before = self.count
       task.sleep(QUIET)
-    until self.count == before or task.now() > until_time
+    until not self.reading and (self.count == before or task.now() > until_time)
     local paths = self.paths
     self.paths = {}
     self.event = sync.event()
@@ -124,7 +126,7 @@ local function watch(line, script, options)
     local files = watch_files.new(group, function(path) changes:note(path) end)
     files:add(script)
     for _, path in ipairs(options.also or {}) do files:add_also(path) end
-    group:spawn(read_reports, log, files)
+    group:spawn(read_reports, log, files, changes)
     while true do
       local changed = run_once(line, log, options.grace or 5, changes, files)
       say("%s: running '%s' again", describe(changed), script)
