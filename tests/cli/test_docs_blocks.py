@@ -18,7 +18,7 @@ class Blocks(harness.Case):
             with self.subTest(page):
                 failures = document_runs.run(page, self.dir).failures
                 if failures:
-                    self.fail("\n".join(["see 'Blocks in documents' in CONTRIBUTING.md", *failures]))
+                    self.fail("\n".join(["CONTRIBUTING.md, 'Blocks in documents':", *failures]))
 
     def test_few_are_not_run(self):
         marked = [b for page in documents.pages() for b in documents.blocks(page)[0]
