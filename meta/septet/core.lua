@@ -55,6 +55,12 @@ function core.hides_library(name) end
 
 -- --- src/lua/task.c ---
 
+--- Makes the running task the only one that an interrupt cancels, with all below it, until it
+--- calls this again, which it must do before it ends. false: an interrupt cancels none. nil: it
+--- cancels the main tasks, as at first.
+---@param is boolean|nil
+function core.foreground(is) end
+
 --- Spawns a task that calls fn(...), owned by the innermost open scope.
 ---@param fn function
 ---@param ... any

@@ -107,6 +107,13 @@ static int l_command(lua_State *L)
     return command_done(L, LUA_OK, 0);
 }
 
+void load_private_function(lua_State *L, const char *module, int *status)
+{
+    lua_pushcfunction(L, l_command);
+    lua_pushlightuserdata(L, status);
+    load_private(L, module, "run");
+}
+
 int load_command(lua_State *L)
 {
     const struct command *command = lua_touserdata(L, 1);
@@ -114,9 +121,7 @@ int load_command(lua_State *L)
     load_private(L, "septet.command.program", "receive");
     lua_pushcfunction(L, option_table_push);
     lua_call(L, 1, 0);
-    lua_pushcfunction(L, l_command);
-    lua_pushlightuserdata(L, command->status);
-    load_private(L, command->module, "run");
+    load_private_function(L, command->module, command->status);
     for (char **word = command->argv; *word != NULL; word++, n++) {
         luaL_checkstack(L, 1, "too many arguments");
         lua_pushstring(L, *word);

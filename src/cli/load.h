@@ -37,4 +37,8 @@ int load_command(lua_State *L);
 /* Pushes a function of a private module, which only the modules' own `require` finds. */
 void load_private(lua_State *L, const char *module, const char *name);
 
+/* Pushes a task function that calls `run` of a private module with the task's further arguments and
+ * stores its result in *status. Pushes its first two arguments, too. */
+void load_private_function(lua_State *L, const char *module, int *status);
+
 #endif

@@ -7,7 +7,6 @@
 #include <lauxlib.h>
 #include <lualib.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -21,7 +20,9 @@
 #include "option_table.h"
 #include "options.h"
 #include "ps.h"
+#include "repl.h"
 #include "signals.h"
+#include "terminal.h"
 #include "trace.h"
 #include "watched.h"
 #include "worker.h"
@@ -46,6 +47,7 @@ struct cli {
 
 static void on_error(void *ud, const septet_error *error)
 {
+    terminal_before_output();
     if (error->is_main)
         fprintf(stderr, "septet: %s\n", error->message);
     else
@@ -56,6 +58,7 @@ static void on_error(void *ud, const septet_error *error)
 
 static void on_warning(void *ud, const char *message)
 {
+    terminal_before_output();
     fprintf(stderr, "septet: warning: %s\n", message);
 }
 
@@ -138,6 +141,7 @@ static int l_exit(lua_State *L)
         status = finish_traces(cli, L, status);
         lua_close(cli->L);
     }
+    terminal_restore();
     exit(finish_output(finish_traces(cli, L, status)));
 }
 
@@ -317,6 +321,17 @@ static void run_script(struct cli *cli)
     }
 }
 
+/* Opens the prompt, also after a failure. Failures of its own tasks do not count. */
+static void run_prompt(struct cli *cli)
+{
+    struct repl repl = {&cli->options, cli->argc, -1};
+    cli->ended = cli->exiting || cli->signal != 0;
+    if (cli->ended || !cli->options.interactive)
+        return;
+    run_task(cli, "prompt", load_repl, &repl);
+    cli->status = repl_end(&repl, cli->status);
+}
+
 /* --- the process --- */
 
 static bool start_traces(struct cli *cli)
@@ -336,6 +351,7 @@ static void run_in_host(struct cli *cli)
         run_init(cli);
     run_options(cli);
     run_script(cli);
+    run_prompt(cli);
 }
 
 static bool wants_warnings(const struct cli *cli)
@@ -377,7 +393,8 @@ static void run_in_state(struct cli *cli)
         config.quirks = getenv("SEPTET_QUIRKS");
     }
     /* Scripts advance a virtual clock as they like, and next to a command no other task waits. */
-    if ((cli->options.virtual_time && !wants_warnings(cli)) || cli->options.command != NULL)
+    if ((cli->options.virtual_time && !wants_warnings(cli)) || cli->options.command != NULL ||
+        cli->options.interactive)
         config.slow_ms = 0;
     cli->host = septet_new(&config, &result);
     if (cli->host == NULL) {
@@ -395,20 +412,10 @@ static void run_in_state(struct cli *cli)
     cli->status = finish_traces(cli, cli->L, cli->status);
 }
 
-/* Opens /dev/null for closed standard descriptors. Otherwise the first thing to be opened, a poller
- * or a connection, would get the number, and be read or printed to. /dev/null is opened in the
- * wrong direction, so that it fails as a closed descriptor does. */
-static void fill_standard_descriptors(void)
-{
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0)
-            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
-}
-
 int main(int argc, char **argv)
 {
     struct cli cli = {.argc = argc, .argv = argv};
-    fill_standard_descriptors();
+    terminal_fill_descriptors();
     signals_catch_output();
     if (ps_is_meant(argc, argv))
         return ps_run(argc, argv);
@@ -418,8 +425,6 @@ int main(int argc, char **argv)
         return status;
     if (cli.options.help)
         return finish_output(options_print_help(&cli.options));
-    if (options_run_stdin(&cli.options, argc) && isatty(STDIN_FILENO))
-        return options_print_usage();
     if (cli.options.workers > 1)
         return workers_run(&cli.options, argc, argv);
     worker_begin(&cli.options);

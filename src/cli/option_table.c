@@ -12,6 +12,7 @@ static const struct option_row options[] = {
     {"-e STAT", "text", "run the statement STAT", false},
     {"-l MOD", "module", "require MOD into the global MOD", false},
     {"-l G=MOD", "module", "require MOD into the global G", true},
+    {"-i", NULL, "open a prompt after the script", false},
     {"-W", NULL, "turn warnings on", false},
     {"-E", NULL, "ignore the environment: LUA_INIT, LUA_PATH, SEPTET_...", false},
     {"-v", NULL, "print the versions; twice, what depends on them", false},

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "option_table.h"
 
@@ -210,7 +211,8 @@ static int parse_option(struct options *options, char **argv, int *at)
     case 'W':
         return EXIT_DONE;
     case 'i':
-        return bad_option("there is no interactive mode yet for", option, NULL);
+        options->interactive = true;
+        return EXIT_DONE;
     default:
         return bad_option("unrecognized option", option, NULL);
     }
@@ -219,7 +221,7 @@ static int parse_option(struct options *options, char **argv, int *at)
 /* Several processes cannot read one script from standard input. */
 static int check_workers(const struct options *options, int argc, char **argv)
 {
-    bool is_stdin = options_run_stdin(options, argc);
+    bool is_stdin = options_run_stdin(options, argc) || options->interactive;
     if (options->script < argc && options->script == options->option_count)
         is_stdin = strcmp(argv[options->script], "-") == 0;
     if (options->workers < 2 || !is_stdin)
@@ -275,10 +277,18 @@ int options_parse(struct options *options, int argc, char **argv)
         return bad_option("--otlp is missing for", options->outputs.propagate, NULL);
     options->option_count = i;
     options->script = i < argc && strcmp(argv[i], "--") == 0 ? i + 1 : i;
-    return check_workers(options, argc, argv);
+    if ((status = check_workers(options, argc, argv)) != EXIT_DONE)
+        return status;
+    if (options_run_stdin(options, argc) && isatty(STDIN_FILENO)) {
+        if (!isatty(STDOUT_FILENO)) /* nothing would show a prompt */
+            return options_print_usage();
+        options->interactive = true;
+    }
+    return EXIT_DONE;
 }
 
 bool options_run_stdin(const struct options *options, int argc)
 {
-    return options->script >= argc && !options->has_stat && !options->versions;
+    return options->script >= argc && !options->has_stat && !options->versions &&
+           !options->interactive;
 }

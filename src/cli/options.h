@@ -30,6 +30,7 @@ struct command_row;
 struct options {
     bool has_stat;    /* -e */
     bool ignore_env;  /* -E */
+    bool interactive; /* -i, or nothing to run and a terminal */
     int versions;     /* number of -v; 2 or more print features and workarounds, too */
     bool only_text;   /* --help or --version: no script runs */
     bool help;        /* --help or the command help */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "inspect.h"
+#include "terminal.h"
 #include "watched.h"
 
 #define GRACE_S 2 /* seconds from a signal until it ends the process, unless it reached a task */
@@ -22,21 +23,24 @@ static pthread_t runner; /* the thread of that host */
 static volatile sig_atomic_t caught;
 /* Exit status that the script has asked for, or -1. */
 static volatile sig_atomic_t exit_status = -1;
-static bool is_quiet;        /* a command of ours runs */
-static bool pipe_interrupts; /* the end of stdout's reader interrupts the script */
+static bool is_quiet;                 /* a command of ours runs */
+static bool keeps_going;              /* an interrupt ends what the prompt runs, not all */
+static volatile sig_atomic_t insists; /* what runs was interrupted twice */
+static volatile sig_atomic_t leaves;  /* the signal that ends the prompt; or 0 */
+static bool pipe_interrupts;          /* the end of stdout's reader interrupts the script */
 
 /* The signals that interrupt. A timer sends each one again when its grace period is over. */
 static struct {
     int number;
     bool has_timer;
     timer_t timer;
-} interrupts[] = {{.number = SIGINT}, {.number = SIGTERM}};
+} interrupts[] = {{.number = SIGINT}, {.number = SIGTERM}, {.number = SIGHUP}};
 
-#define NINTERRUPTS (sizeof interrupts / sizeof *interrupts)
+enum { NTIMED = 2, NINTERRUPTS = 3 }; /* SIGHUP interrupts the prompt alone, without a timer */
 
 void signals_init(void)
 {
-    for (size_t i = 0; i < NINTERRUPTS; i++) {
+    for (size_t i = 0; i < NTIMED; i++) {
         struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = interrupts[i].number};
         interrupts[i].has_timer = timer_create(CLOCK_MONOTONIC, &event, &interrupts[i].timer) == 0;
     }
@@ -65,8 +69,14 @@ static void on_signal(int number, siginfo_t *info, void *context)
         _exit(exit_status);
     if (caught != 0 && number != caught && watched_is())
         return; /* Ctrl-C reached both processes, and the command has cancelled the script, too */
+    if (keeps_going && caught != 0 && !insists) {
+        insists = true;
+        septet_interrupt(interruptible);
+        return;
+    }
     if (caught != 0) {
         inspect_where_blocked();
+        terminal_restore();
         signal(number, SIG_DFL);
         raise(number); /* blocked until this handler returns */
         return;
@@ -78,7 +88,9 @@ static void on_signal(int number, siginfo_t *info, void *context)
     }
     caught = number;
     set_timer(number, GRACE_S);
-    if (number == SIGINT && !is_quiet)
+    if (keeps_going && number != SIGINT)
+        leaves = number;
+    if (number == SIGINT && !keeps_going && !is_quiet)
         inspect_where(interruptible);
     septet_interrupt(interruptible);
 }
@@ -86,6 +98,18 @@ static void on_signal(int number, siginfo_t *info, void *context)
 void signals_delivered(void *ud)
 {
     stop_timers();
+    if (keeps_going)
+        caught = insists = 0;
+}
+
+void signals_keep_going(bool keep)
+{
+    keeps_going = keep;
+}
+
+int signals_leave(void)
+{
+    return leaves;
 }
 
 /* Interrupts the script, as on_signal() does. A further write to stdout fails. Returns false if
@@ -162,12 +186,13 @@ int signals_run(septet_host *host)
     runner = pthread_self();
     caught = 0;
     inspect_begin(host);
-    for (size_t i = 0; i < NINTERRUPTS; i++)
+    const size_t count = keeps_going ? NINTERRUPTS : NTIMED;
+    for (size_t i = 0; i < count; i++)
         catch_signal(interrupts[i].number, &before[i]);
     int result = septet_run(host);
     stop_timers();
     inspect_end();
-    for (size_t i = 0; i < NINTERRUPTS; i++)
+    for (size_t i = 0; i < count; i++)
         sigaction(interrupts[i].number, &before[i], NULL);
     interruptible = NULL;
     return result;

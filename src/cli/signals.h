@@ -3,6 +3,8 @@
 #ifndef SPT_CLI_SIGNALS_H
 #define SPT_CLI_SIGNALS_H
 
+#include <stdbool.h>
+
 #include "septet/septet.h"
 
 /* Creates the timers that end the process if an interruption reaches no task. */
@@ -36,5 +38,11 @@ void signals_end_with(int status);
 /* Ends the process by the signal unless it ends within the grace period, which is that of an
  * interruption that reaches no task. */
 void signals_limit_the_end(int number);
+
+/* Lets an interrupt end what the prompt runs in the foreground, and not the run of all tasks. */
+void signals_keep_going(bool keep);
+
+/* Returns the signal by which the prompt is to end, or 0. */
+int signals_leave(void);
 
 #endif

@@ -131,7 +131,10 @@ struct spt_interrupt {
     lua_Hook hook; /* does what is urgent, in the running code */
     /* borrowed; set at any time by a signal handler or another thread; NULL if never */
     const atomic_bool *requested;
-    atomic_uchar urgent; /* SPT_URGENT_... */
+    atomic_uchar urgent;  /* SPT_URGENT_... */
+    bool only_foreground; /* an interrupt cancels `foreground` alone, and nothing without one */
+    unsigned char acts;   /* number of interrupts acted upon since one has reached a task */
+    struct spt_scope *foreground; /* root of a live task, which sets and clears it; or NULL */
 };
 
 enum { SPT_SLOW_PLACES = 64 };
@@ -280,6 +283,7 @@ static inline void spt_sched_interrupt_delivered(struct spt_sched *s)
     if (!(s->interrupt.urgent & SPT_URGENT_INTERRUPT))
         return;
     spt_sched_clear_urgent(s, SPT_URGENT_INTERRUPT);
+    s->interrupt.acts = 0;
     s->hooks.interrupt_delivered(s->hooks.ud);
 }
 

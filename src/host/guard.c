@@ -127,10 +127,37 @@ void spt_guard_cancel_children(struct spt_scope *scope, const char *source, cons
     }
 }
 
+/* Cancels the task in the foreground, and nothing else. */
+static void cancel_foreground(struct spt_sched *s)
+{
+    if (s->interrupt.acts < UCHAR_MAX)
+        s->interrupt.acts++;
+    if (s->interrupt.foreground)
+        spt_scope_cancel(s->interrupt.foreground, "shutdown", "interrupted");
+    else if (!s->current) /* otherwise that task may hold up all others */
+        spt_sched_interrupt_delivered(s);
+}
+
+/* Returns true if an interrupt is not for this task: it is not below the one in the foreground. If
+ * a first interrupt reached no task, the running one holds up all others, and a second ends it. */
+static bool is_spared(const struct spt_sched *s, const struct spt_task *t)
+{
+    if (!s->interrupt.only_foreground || s->interrupt.acts > 1)
+        return false;
+    for (const struct spt_scope *scope = &t->root; scope; scope = scope->parent)
+        if (scope == s->interrupt.foreground)
+            return false;
+    return true;
+}
+
 void spt_guard_act_on_interrupt(septet_host *h)
 {
     if (atomic_exchange(&h->interrupt, false))
         spt_sched_set_urgent(spt_host_sched(h), SPT_URGENT_INTERRUPT);
+    if (spt_host_sched(h)->interrupt.only_foreground && !spt_host_sched(h)->run.exiting) {
+        cancel_foreground(spt_host_sched(h));
+        return;
+    }
     h->interrupted = h->ending = true;
     spt_guard_cancel_children(&spt_host_sched(h)->tree.mains, "shutdown", "interrupted");
 }
@@ -210,7 +237,7 @@ void spt_guard_urgent_hook(lua_State *L, lua_Debug *ar)
     if (h->interrupt) /* otherwise the drain acted first */
         spt_guard_act_on_interrupt(h);
     if (t) { /* otherwise it is a trace hook, for example: all code between tasks is protected */
-        if (is_shielded(t))
+        if (is_shielded(t) || is_spared(s, t))
             return;
         spt_scope_cancel(&t->root, "shutdown",
                          "interrupted"); /* also reaches a background task that loops */

@@ -385,7 +385,20 @@ static int l_tree(lua_State *L)
     return 1;
 }
 
+/* foreground(is): makes the running task, until it is called again, the only one that an interrupt
+ * cancels, with all below it; or lets an interrupt cancel none. It must do so before it ends. nil:
+ * an interrupt cancels the main tasks again. */
+static int l_foreground(lua_State *L)
+{
+    struct spt_sched *s = spt_sched_of(L);
+    s->interrupt.only_foreground = !lua_isnoneornil(L, 1);
+    s->interrupt.foreground = lua_toboolean(L, 1) && s->current ? &s->current->root : NULL;
+    spt_sched_interrupt_delivered(s); /* one that came before, or that came too late */
+    return 0;
+}
+
 static const luaL_Reg functions[] = {{"spawn", l_spawn},
+                                     {"foreground", l_foreground},
                                      {"spawn_for", l_spawn_for},
                                      {"background", l_background},
                                      {"current", l_current},

@@ -316,8 +316,8 @@ class Usage(harness.Case):
         self.refused(["--har-bodies"], "--trace=FILE is missing for '--har-bodies'")
         self.refused(["--propagate=x"], "--otlp is missing for '--propagate=x'")
 
-    def test_interactive_mode_is_refused(self):
-        self.refused(["-i"], "there is no interactive mode yet for '-i'")
+    def test_interactive_mode_takes_no_value(self):
+        self.refused(["-ix"], "unrecognized option '-ix'")
 
     def test_a_wrong_option_stops_all_before_it(self):
         self.refused(["-e", "print 'e'", "-z"], "unrecognized option '-z'")

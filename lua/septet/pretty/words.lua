@@ -105,7 +105,7 @@ local LIBRARIES = { "_G", "string", "table", "math", "io", "os", "coroutine", "u
 
 local function name_in(module, fn)
   for key, value in next, type(module) == "table" and module or {} do
-    if rawequal(value, fn) and type(key) == "string" then return key end
+    if rawequal(value, fn) and type(key) == "string" and key ~= "_" then return key end
   end
 end
 

@@ -1,0 +1,108 @@
+-- SPDX-License-Identifier: MIT
+-- The commands of the prompt, which begin with a colon.
+local commands = {}
+
+local evaluate = require "septet.repl.evaluate"
+local words = require "septet.pretty.words"
+
+local HELP = [[
+A line is Lua: an expression is shown, and _ is the value shown last. It is a
+task and may wait; the tasks that it spawns go on while you type.
+  :tree          the tasks, and what they wait for
+  :trace on|off  a line for each spawn, wait, end and request
+  :time EXPR     how long an expression takes
+  :doc NAME      the entry of the API, as :doc task.spawn
+  :quit          ends, as Ctrl-D does
+Ctrl-C drops what is typed, or ends what runs; twice, it leaves.
+The modules are there without require: task, http, json, fs, sync, ... and
+septet.io for io.]]
+
+local function add_tasks(lines, tree, indent)
+  for _, t in ipairs(tree) do
+    local waits = t.waits_for ~= "" and ", waits for " .. t.waits_for or ""
+    lines[#lines + 1] = ("%s#%d '%s' %s%s"):format(indent, t.id, words.safe(t.name), t.status,
+      words.safe(waits))
+    add_tasks(lines, t.children, indent .. "  ")
+  end
+end
+
+local all = {}
+
+function all.help(self) self.print(HELP) end
+
+function all.tree(self)
+  local lines = {}
+  for _, t in ipairs(require("septet.task").tree()) do
+    if t.name == "prompt" then
+      for _, child in ipairs(t.children) do
+        if not child.name:find "^prompt" then add_tasks(lines, { child }, "") end
+      end
+    elseif not t.name:find "^prompt" then
+      add_tasks(lines, { t }, "")
+    end
+  end
+  self.print(#lines > 0 and table.concat(lines, "\n") or "no tasks")
+end
+
+function all.trace(self, argument)
+  if argument == "on" then
+    local out = { write = function(_, ...)
+      local text = table.concat { ... }
+      -- The tasks of the prompt would print a line for each key.
+      text = text:gsub("[^\n]*\n", function(line)
+        return line:find "^%s*%+?[%d.]+%s+#%d+ prompt" and "" or line
+      end)
+      if text ~= "" then self.note(text) end
+    end }
+    self.stop_trace = self.stop_trace or require("septet.trace").lines(out)
+  elseif argument == "off" then
+    if self.stop_trace then self.stop_trace() end
+    self.stop_trace = nil
+  else
+    self.print(self.stop_trace and "the trace is on" or "the trace is off")
+  end
+end
+
+function all.time(self, argument)
+  local fn, problem = evaluate.compile(self.globals, argument)
+  if not fn then
+    self.print_error(problem == true and "an expression is expected: :time EXPR" or problem)
+    return
+  end
+  local now = require("septet.task").now
+  evaluate.run(self, function()
+    local began = now()
+    local results = table.pack(fn())
+    self.print("took " .. words.duration(now() - began))
+    return table.unpack(results, 1, results.n)
+  end)
+end
+
+function all.doc(self, name)
+  local ok, index = pcall(require, "septet.doc.index")
+  if not ok then return self.print_error "the documentation is not part of this build" end
+  local entry = name ~= "" and index.find(name)
+  if entry then
+    local render = require "septet.doc.render"
+    return self.print((render.entry(entry, self.width()):gsub("\n+$", "")))
+  end
+  self.print_error(name == "" and "a name is expected, as in :doc task.spawn"
+    or ("no entry '%s'%s"):format(words.safe(name), index.hint and index.hint(name) or ""))
+end
+
+function all.quit(self) self.leaves = true end
+
+--- Runs a command. Returns false if the line is none.
+---@async
+function commands.run(self, line)
+  local name, argument = line:match "^%s*:(%a+)%s*(.-)%s*$"
+  if not name then return false end
+  if all[name] then
+    all[name](self, argument)
+  else
+    self.print_error(("no command ':%s' (try :help)"):format(name))
+  end
+  return true
+end
+
+return commands

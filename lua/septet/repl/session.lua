@@ -1,0 +1,157 @@
+-- SPDX-License-Identifier: MIT
+-- The prompt: reads lines and runs each as a task. Without a terminal, it reads them from standard
+-- input, without a prompt.
+local session = {}
+
+local core = require "septet.core"
+local evaluate = require "septet.repl.evaluate"
+local modules = require "septet.repl.modules"
+
+local GLOBALS = 2 -- LUA_RIDX_GLOBALS
+local WATCH = 0.1 -- seconds between two looks at the screen, while a line is typed
+local EXIT_SIGNAL = 128
+local FIRST, NEXT = "> ", ">> "
+
+local LOCAL_HINT = "note: a local is gone after its line; without 'local', the name stays"
+
+local function new(term)
+  local self = { term = term, globals = debug.getregistry()[GLOBALS], number = 0,
+    is_terminal = term.is_terminal, colour = false, hinted = false }
+  modules.install(self.globals)
+  return self
+end
+
+-- Adds a line to what was typed so far, and runs it if it is whole. Returns what is typed so far if
+-- it is not, or nil.
+local function take(self, typed, line)
+  local is_command = not typed and line:find "^%s*:%a"
+  if is_command then self.term.raw(false) end
+  if is_command and require("septet.repl.commands").run(self, line) then
+    return nil
+  end
+  local text = typed and typed .. "\n" .. line or line
+  if not text:find "%S" then return nil end
+  local fn, problem = evaluate.compile(self.globals, text)
+  if not fn and problem == true then return text end
+  self.number = self.number + 1
+  if not fn then
+    self.print_error(problem)
+    return nil
+  end
+  self.term.raw(false) -- for what reads standard input itself
+  evaluate.run(self, fn)
+  if not self.hinted and text:find "^%s*local%s+[%a_]" and self.is_terminal then
+    self.hinted = true
+    self.print(LOCAL_HINT)
+  end
+  return nil
+end
+
+-- --- without a terminal ---
+
+local function run_lines(self)
+  self.width = function() return 80 end
+  self.print = function(text) io.stdout:write(text, "\n") end
+  self.print_error = function(text)
+    io.stdout:flush()
+    io.stderr:write("septet: ", text, "\n")
+  end
+  self.note = function(text) io.stderr:write(text) end
+  local typed
+  for line in core.io_stdin(1 << 24):lines() do
+    typed = take(self, typed, line)
+    if self.leaves then return 0 end
+  end
+  if typed then
+    local _, message = load(typed, "=prompt", "t", self.globals)
+    self.print_error(message)
+  end
+  return 0
+end
+
+-- --- on a terminal ---
+
+-- The task that reads a line. An interrupt ends it.
+local function reading(self)
+  core.foreground(true)
+  local ok, result = core.try(self.editor.read, self.editor)
+  self.editor.active = false
+  core.foreground(false)
+  if not ok and not core.is(result, "Cancelled") then core.raise(result) end
+  return ok and result or "interrupt"
+end
+
+-- Reads a line. Returns "line", "end" or "interrupt".
+local function read_line(self, prompt)
+  local editor = self.editor
+  editor.prompt = prompt
+  self.term.raw(true)
+  local t = core.spawn(reading, self)
+  t.name = "prompt: typing"
+  local result = t:await()
+  editor:leave()
+  return result
+end
+
+-- Draws the line again while it is typed, after others have printed or the width has changed.
+local function watch(self)
+  while true do
+    core.sleep(WATCH)
+    self.editor:refresh()
+  end
+end
+
+local function prepare(self)
+  local screen = require("septet.repl.screen").new(self.term)
+  local history = require("septet.repl.history").new(self.term.keeps_history)
+  self.screen, self.history, self.colour = screen, history, screen.colour
+  self.editor = require("septet.repl.editor").new(screen, core.io_stdin(1 << 24), history,
+    function(text) return require("septet.repl.complete").words(self.globals, text) end)
+  self.width = function() return screen:columns() end
+  self.print = function(text) screen:put(text .. "\n") end
+  self.print_error = self.print
+  self.note = function(text)
+    self.term.hide()
+    screen:put(text)
+  end
+  screen:watch(self.globals)
+  core.foreground(false)
+  core.background(watch, self).name = "prompt: screen"
+  if self.term.shows_banner then
+    self.print("Septet " .. self.term.version .. "; :help helps, Ctrl-D leaves")
+  end
+end
+
+local function run_prompt(self)
+  prepare(self)
+  local typed, interrupted, editor = nil, false, self.editor
+  while not self.leaves do
+    editor:clear()
+    local result = read_line(self, typed and NEXT or FIRST)
+    local number = self.term.leave()
+    if number then return EXIT_SIGNAL + number end
+    local text = editor:text()
+    if result == "end" then break end
+    if result == "interrupt" then
+      local is_empty = text == "" and not typed
+      if is_empty and interrupted then break end
+      interrupted, typed = is_empty, nil
+      if is_empty then self.print "(Ctrl-C once more, or Ctrl-D, leaves)" end
+    else
+      interrupted = false
+      self.history:add(text)
+      typed = take(self, typed, text)
+    end
+  end
+  return self.term.leave() and EXIT_SIGNAL + self.term.leave() or 0
+end
+
+--- Runs the prompt to its end. Returns the exit status.
+---@async
+function session.run(term)
+  local self = new(term)
+  if term.is_terminal then return run_prompt(self) end
+  return run_lines(self)
+end
+
+return session
