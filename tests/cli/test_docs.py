@@ -108,6 +108,57 @@ class Readme(harness.Case):
         self.assertGreater(len(folders), 10)
 
 
+class Troubleshooting(harness.Case):
+    """What the sources raise has its entry, and there are no others."""
+
+    PAGE = "docs/troubleshooting.md"
+    KIND = r'"(Usage|Timeout|Cancelled|[A-Z]\w+(?:Error|Exceeded|Hog|Closed|Cancelled|Group|Memory))"'
+    HTTP = (r'words\("(\w+)"', r'\{CURLE_\w+, \{"(\w+)"', r'fail\w*\(\w+,\s*"(\w+)"',
+            r'\bcode = "(\w+)"')
+    JOBS = (r'failure\.raise\("(\w+)"', r'= \{ "(\w+)", "[a-z ]+" \},')
+
+    def found(self, folders, patterns):
+        names = set()
+        for folder in folders:
+            for place, _, files in os.walk(os.path.join(ROOT, folder)):
+                for name in files:
+                    if name.endswith((".c", ".lua")):
+                        text = read(os.path.join(place, name))
+                        names.update(n for p in patterns for n in re.findall(p, text))
+        return names
+
+    def codes(self, kind):
+        """Returns the codes of the table below a kind."""
+        section = read(self.PAGE).partition("\n## %s\n" % kind)[2].partition("\n## ")[0]
+        cells = re.findall(r"^\| ([^|]+) \|", section, re.M)
+        return set(re.findall(r"`(\w+)`", " ".join(cells)))
+
+    def test_each_kind_has_its_section(self):
+        kinds = self.found(["src/core", "src/lua", "src/op", "src/host", "lua"], [self.KIND])
+        self.assertGreater(len(kinds), 20)
+        titles = set(re.findall(r"^## (\w+)$", read(self.PAGE), re.M)) - {"Deadlock"}
+        self.assertEqual(titles, kinds)
+
+    def test_each_code_of_a_request_has_its_row(self):
+        codes = self.found(["src/http", "src/op/http", "lua/septet/http"], self.HTTP)
+        self.assertGreater(len(codes), 15)
+        self.assertEqual(codes - self.codes("HttpError"), set())
+
+    def test_each_code_of_a_queue_has_its_row(self):
+        codes = self.found(["lua/septet/jobs"], self.JOBS)
+        self.assertGreater(len(codes), 10)
+        self.assertEqual(codes - self.codes("JobsError"), set())
+
+    def test_each_code_that_the_api_names_has_its_row(self):
+        api = read("docs/api.md")
+        for kind in ("HttpError", "JobsError"):
+            table = api.partition("\nThe codes of `%s`" % kind)[2].partition("\n\n| ")[2]
+            table = table.partition("\n\n")[0]
+            named = set(re.findall(r"`(\w+)`", " ".join(
+                line.split("|")[1 if line.startswith("|") else 0] for line in table.split("\n"))))
+            self.assertEqual(named - self.codes(kind), set())
+
+
 class Conformance(harness.Case):
     def test_each_row_has_its_test_and_each_test_its_row(self):
         rows = re.findall(
