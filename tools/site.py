@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""site [--root FOLDER] OUT: builds the pages of docs/ into a static site, which works at any address
-and from a folder, and checks that each link leads to a page and a heading.
+"""site [--root FOLDER] OUT: builds the pages of docs/ into a static site.
+
+It works at any address and from a folder. Each link must lead to a page and a heading.
 
 The index, docs/README.md, gives the order of the pages. A file outside docs/ that a page links to
 becomes a page too, so that no link leaves the site; a paragraph that is only a link to such a file

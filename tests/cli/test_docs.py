@@ -108,11 +108,21 @@ class Readme(harness.Case):
         self.assertGreater(len(folders), 10)
 
 
+class Cookbook(harness.Case):
+    def test_each_example_is_shown_and_run(self):
+        page = read("docs/cookbook.md")
+        shown = re.findall(r"^\[(\w+\.lua)\]\(\.\./examples/lua/\1\)$", page, re.M)
+        self.assertCountEqual(shown, os.listdir(os.path.join(ROOT, "examples", "lua")))
+        for name in shown:
+            self.assertRegex(page, r"septet (--virtual-time )?examples/lua/%s" % re.escape(name))
+
+
 class Troubleshooting(harness.Case):
     """What the sources raise has its entry, and there are no others."""
 
     PAGE = "docs/troubleshooting.md"
-    KIND = r'"(Usage|Timeout|Cancelled|[A-Z]\w+(?:Error|Exceeded|Hog|Closed|Cancelled|Group|Memory))"'
+    KIND = (r'"(Usage|Timeout|Cancelled|'
+            r'[A-Z]\w+(?:Error|Exceeded|Hog|Closed|Cancelled|Group|Memory))"')
     HTTP = (r'words\("(\w+)"', r'\{CURLE_\w+, \{"(\w+)"', r'fail\w*\(\w+,\s*"(\w+)"',
             r'\bcode = "(\w+)"')
     JOBS = (r'failure\.raise\("(\w+)"', r'= \{ "(\w+)", "[a-z ]+" \},')
