@@ -139,7 +139,8 @@ def shown_file(page, inline):
 
 
 def source_of(path):
-    return coloured(read(path), LEXERS.get(os.path.splitext(path)[1], "text"))
+    text = re.sub(r"\A(?:--|//|#) SPDX-.*\n", "", read(path))
+    return coloured(text, LEXERS.get(os.path.splitext(path)[1], "text"))
 
 
 def heading_of(tokens, i):
@@ -168,6 +169,11 @@ def render(page, parser):
             shown = tokens[i - 1].type == "paragraph_open" and shown_file(page, token)
             if shown:
                 tokens[i + 1].meta["shown"] = shown
+            for child in token.children:
+                if child.type == "link_open":
+                    child.meta["link"] = child.attrGet("href")
+            if page.place == "index.html":
+                name_links(page, token.children)
             for child in token.children:
                 if child.type in ("link_open", "image"):
                     link_inside(page, child)
@@ -208,6 +214,22 @@ def show_source(page):
                                       for n in names) + "</ul>"
     else:
         page.body += source_of(page.path)
+
+
+def title_of(path):
+    """Returns the title of a document."""
+    found = re.search(r"^# (.+)$", read(path), re.M)
+    return found[1].replace("`", "") if found else path
+
+
+def name_links(page, children):
+    """Gives links to documents that are named by their file the document's title."""
+    for i, token in enumerate(children[1:], 1):
+        before = children[i - 1]
+        if token.type == "text" and before.type == "link_open" and token.content.endswith(".md"):
+            path, _ = page.resolve(before.meta["link"])
+            if os.path.exists(os.path.join(ROOT, path)):
+                token.content = title_of(path)
 
 
 def is_document(path):

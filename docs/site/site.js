@@ -83,8 +83,8 @@ function marked(element, text, words) {
 }
 
 async function show() {
-  const input = document.getElementById("words");
-  const found = document.getElementById("found");
+  const input = document.getElementById("site-words");
+  const found = document.getElementById("site-found");
   await load();
   const { words, hits } = find(input.value);
   found.replaceChildren();
@@ -107,9 +107,9 @@ async function show() {
 }
 
 function addSearch() {
-  const form = document.getElementById("search");
-  const input = document.getElementById("words");
-  const found = document.getElementById("found");
+  const form = document.getElementById("site-search");
+  const input = document.getElementById("site-words");
+  const found = document.getElementById("site-found");
   input.addEventListener("focus", load);
   input.addEventListener("input", show);
   form.addEventListener("submit", (event) => {
@@ -135,7 +135,7 @@ function addSearch() {
     }
   });
   document.addEventListener("click", (event) => {
-    if (!form.contains(event.target) || event.target.closest("#found a")) found.hidden = true;
+    if (!form.contains(event.target) || event.target.closest("#site-found a")) found.hidden = true;
   });
 }
 
@@ -156,14 +156,14 @@ function addCopying() {
 }
 
 document.addEventListener("DOMContentLoaded", () => {
-  document.getElementById("theme").addEventListener("click", () => {
+  document.getElementById("site-theme").addEventListener("click", () => {
     stored(root.dataset.theme === "dark" ? "light" : "dark");
     if (stored()) paint();
     else root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark";
   });
-  const menu = document.getElementById("menu");
+  const menu = document.getElementById("site-menu");
   menu.addEventListener("click", () => {
-    const open = document.getElementById("pages").classList.toggle("open");
+    const open = document.getElementById("site-pages").classList.toggle("open");
     menu.setAttribute("aria-expanded", open);
   });
   addSearch();

@@ -13,6 +13,11 @@ import browser
 
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 PHONE = 390
+# The ids that more than one element has.
+TWICE = """(() => {
+  const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
+  return ids.filter((id, i) => ids.indexOf(id) !== i);
+})()"""
 UNSEEN = ("decisions", "internals", "repository")  # they are many, and all alike
 
 
@@ -60,45 +65,47 @@ class Site(unittest.TestCase):
                 width = self.browser.run("document.documentElement.scrollWidth")
                 self.assertLessEqual(width, PHONE)
                 self.assertEqual(self.browser.complaints(), [])
+                self.assertEqual(self.browser.run(TWICE), [])
                 for url in self.browser.requested():
                     self.assertTrue(url.startswith(("file://" + self.folder, "data:")), url)
 
     def search(self, words):
         self.browser.open(os.path.join(self.folder, "guide.html"))
         self.browser.run("""(async () => {
-          words.value = %r;
+          document.getElementById("site-words").value = %r;
           await load();
           await show();
         })()""" % words)
-        return self.browser.run("[...found.querySelectorAll('a')].map((a) => "
+        return self.browser.run("[...document.querySelectorAll('#site-found a')].map((a) => "
                                 "[a.getAttribute('href'), a.textContent])")
 
     def test_the_search_finds_a_function_first_where_it_is_described(self):
         hits = self.search("as_completed")
         self.assertEqual(hits[0][0], "./api.html#taskas_completedlist-options")
-        self.browser.run("found.querySelector('a').click()")
+        self.browser.run("document.querySelector('#site-found a').click()")
         self.browser.wait_for_event("Page.loadEventFired")
         self.assertIn("task.as_completed", self.browser.run(
             "document.getElementById(location.hash.slice(1)).textContent"))
 
     def test_the_search_says_that_it_finds_nothing(self):
         self.assertEqual(self.search("xyzzyxyzzy"), [])
-        self.assertEqual(self.browser.run("found.textContent"), "Nothing found")
+        self.assertEqual(self.browser.run(
+            "document.getElementById('site-found').textContent"), "Nothing found")
 
     def test_dark_and_light_follow_the_system_and_the_button(self):
         self.browser.prefer("dark")
         self.browser.open(os.path.join(self.folder, "guide.html"))
         scheme = "document.documentElement.dataset.theme"
         self.assertEqual(self.browser.run(scheme), "dark")
-        self.browser.run("theme.click()")
+        self.browser.run("document.getElementById('site-theme').click()")
         self.assertEqual(self.browser.run(scheme), "light")
-        self.browser.run("theme.click()")
+        self.browser.run("document.getElementById('site-theme').click()")
 
     def test_the_menu_of_a_phone_shows_the_pages(self):
         self.browser.open(os.path.join(self.folder, "guide.html"))
-        shown = "getComputedStyle(pages).display"
+        shown = "getComputedStyle(document.getElementById('site-pages')).display"
         self.assertEqual(self.browser.run(shown), "none")
-        self.browser.run("menu.click()")
+        self.browser.run("document.getElementById('site-menu').click()")
         self.assertEqual(self.browser.run(shown), "block")
 
 
