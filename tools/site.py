@@ -104,7 +104,9 @@ class Page:
 
 
 def plain(inline):
-    return "".join(t.content for t in inline.children or [] if t.type in ("text", "code_inline"))
+    return "".join(" " if t.type in ("softbreak", "hardbreak") else t.content
+                   for t in inline.children or []
+                   if t.type in ("text", "code_inline", "softbreak", "hardbreak"))
 
 
 def link_inside(page, token):

@@ -81,6 +81,10 @@ class Site(unittest.TestCase):
 
     def test_the_search_finds_a_function_first_where_it_is_described(self):
         hits = self.search("as_completed")
+        self.assertTrue(self.browser.run("""(() => {
+          const box = document.getElementById("site-found").getBoundingClientRect();
+          return box.left >= 0 && box.right <= innerWidth;
+        })()"""), "a result is beyond the screen")
         self.assertEqual(hits[0][0], "./api.html#taskas_completedlist-options")
         self.browser.run("document.querySelector('#site-found a').click()")
         self.browser.wait_for_event("Page.loadEventFired")
