@@ -177,7 +177,8 @@ def blocks(page):
     for block in reader.blocks:
         if "not run" in block.marks and not block.marks["not run"]:
             reader.fault(block.line, "no reason why it is not run")
-        if block.tag and block.tag not in RUN and block.tag not in DATA:
+        if block.tag and block.tag not in RUN and block.tag not in DATA \
+                and "not run" not in block.marks:
             reader.fault(block.line, "no test knows the language '%s'" % block.tag)
         if block.language == "text" and block.state == "data":
             reader.fault(block.line, "text that no block prints, and neither 'text figure' nor "
