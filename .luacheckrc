@@ -13,12 +13,12 @@ exclude_files = { "tests/cli/check" }
 files["meta"] = { ignore = { "211", "241" } }
 files["lua"] = { max_line_length = 100 }
 
--- What tests/support/spec.lua gives to the specs; it alone sets them.
+-- What tests/support/before.lua gives to the specs; it alone sets them.
 files["tests"] = {
   ignore = { "211/ok" }, -- what pcall says first, where only the error matters
   read_globals = {
     "describe", "it", "equal", "raises", "raises_error", "misuse", "line", "in_order", "many", "MODE", "turns", "gate",
-    "with_ticker", "without_slow",
+    "with_ticker", "without_slow", "SUPPORT", "after_all", "expect",
   },
 }
 

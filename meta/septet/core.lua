@@ -667,6 +667,13 @@ function core.future() end
 
 -- --- src/lua/terminal.c ---
 
+--- Counts the lines of scripts that run from now on.
+function core.coverage_start() end
+
+--- Ends that. Returns a list of line, count, line, count... for each file.
+---@return table<string, integer[]>
+function core.coverage_stop() end
+
 --- Returns the width of a terminal, 80 if it does not say; nil if the descriptor is none.
 ---@param descriptor integer
 ---@return integer|nil columns

@@ -55,15 +55,32 @@ bool spt_hook_counts(const struct spt_sched *s)
     return counts(s, s->current);
 }
 
+/* Runs as Lua's hook while there is a hook of all lines. Calls the one of instructions, too. */
+static void on_line_or_count(lua_State *L, lua_Debug *ar)
+{
+    const struct spt_sched *s = spt_sched_of(L);
+    if (!s)
+        return;
+    if (ar->event == LUA_HOOKLINE && s->debug_hook.line.call)
+        s->debug_hook.line.call(L, ar, s->debug_hook.line.data);
+    else if (ar->event == LUA_HOOKCOUNT && s->debug_hook.count_hook)
+        s->debug_hook.count_hook(L, ar);
+}
+
 static void set_count(lua_State *co, const struct spt_sched *s, bool set)
 {
+    if (s->debug_hook.line.call) {
+        lua_sethook(co, on_line_or_count, LUA_MASKLINE | (set ? LUA_MASKCOUNT : 0),
+                    s->debug_hook.count);
+        return;
+    }
     lua_sethook(co, set ? s->debug_hook.count_hook : NULL, set ? LUA_MASKCOUNT : 0,
                 s->debug_hook.count);
 }
 
 void spt_hook_begin(lua_State *co, const struct spt_sched *s, const struct spt_task *t)
 {
-    if (s->debug_hook.count_hook)
+    if (s->debug_hook.count_hook || s->debug_hook.line.call)
         set_count(co, s, counts(s, t));
 }
 
@@ -103,7 +120,8 @@ static void on_event(lua_State *L, lua_Debug *ar);
 static void arm(lua_State *co, const struct spt_sched *s, struct record *record)
 {
     record->armed = next_count(s, record);
-    int mask = (record->mask & ~LUA_MASKCOUNT) | (record->armed ? LUA_MASKCOUNT : 0);
+    int mask = (record->mask & ~LUA_MASKCOUNT) | (record->armed ? LUA_MASKCOUNT : 0) |
+               (s->debug_hook.line.call ? LUA_MASKLINE : 0);
     lua_sethook(co, on_event, mask, record->armed);
 }
 
@@ -141,7 +159,11 @@ static void on_event(lua_State *L, lua_Debug *ar)
     }
     if (s->debug_hook.count_hook)
         s->debug_hook.count_hook(L, ar);
-    bool due = ar->event != LUA_HOOKCOUNT || counted(L, s, record);
+    if (s->debug_hook.line.call && ar->event == LUA_HOOKLINE)
+        s->debug_hook.line.call(L, ar, s->debug_hook.line.data);
+    bool due = ar->event == LUA_HOOKLINE    ? record->mask & LUA_MASKLINE
+               : ar->event == LUA_HOOKCOUNT ? counted(L, s, record)
+                                            : true;
     if (!due || spt_frames_own(L) || spt_frames_hidden(L, ar))
         return;
     lua_getiuservalue(L, -1, 1);
@@ -156,8 +178,25 @@ static void on_event(lua_State *L, lua_Debug *ar)
 bool spt_hook_is_ours(const struct spt_sched *s, lua_State *co)
 {
     lua_Hook hook = lua_gethook(co);
-    return !hook || hook == on_event || hook == s->debug_hook.count_hook ||
-           hook == s->interrupt.hook;
+    return !hook || hook == on_event || hook == on_line_or_count ||
+           hook == s->debug_hook.count_hook || hook == s->interrupt.hook;
+}
+
+void spt_hook_count_line(lua_State *L, lua_Debug *ar)
+{
+    const struct spt_sched *s = spt_sched_of(L);
+    if (s && s->debug_hook.line.call && lua_getinfo(L, "l", ar))
+        s->debug_hook.line.call(L, ar, s->debug_hook.line.data);
+}
+
+void spt_hook_set_line(lua_State *L, struct spt_sched *s,
+                       void (*call)(lua_State *L, lua_Debug *ar, void *data), void *data)
+{
+    s->debug_hook.line.call = call;
+    s->debug_hook.line.data = data;
+    set_count(s->main, s, spt_hook_counts(s));
+    if (L != s->main)
+        spt_hook_restore(L, s);
 }
 
 lua_State *spt_hook_running(const struct spt_sched *s)

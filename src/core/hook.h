@@ -16,6 +16,14 @@ struct spt_task;
  * 0 removes the hook. Raises out of memory; nothing has changed then. */
 void spt_hook_set(lua_State *L, struct spt_sched *s, lua_State *co, int mask, int count);
 
+/* Sets the hook of all lines, or removes it if `call` is NULL: in the main coroutine, in L, and in
+ * those that will be made. Those that exist get it at their next start as a task. */
+void spt_hook_set_line(lua_State *L, struct spt_sched *s,
+                       void (*call)(lua_State *L, lua_Debug *ar, void *data), void *data);
+
+/* Calls the hook of all lines, if there is one, with the line at which L is. */
+void spt_hook_count_line(lua_State *L, lua_Debug *ar);
+
 /* Pushes the function of the hook that a script has set on `co`, and sets `mask` and `count`.
  * Returns false, with nothing pushed, if there is none. */
 bool spt_hook_push(lua_State *L, const struct spt_sched *s, lua_State *co, int *mask, int *count);

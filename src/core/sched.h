@@ -103,6 +103,12 @@ struct spt_run {
     struct spt_bare bare;
 };
 
+/* Called at each line of each coroutine, with a record that has the line. It may not raise. */
+struct spt_line_hook {
+    void (*call)(lua_State *L, lua_Debug *ar, void *data); /* NULL: none */
+    void *data;
+};
+
 /* The debug hook of every task's coroutine. */
 struct spt_debug_hook {
     /* called every `count` instructions, or NULL; also called with a NULL record, to check the
@@ -112,6 +118,7 @@ struct spt_debug_hook {
     uint32_t ended_task, ended_turn; /* the turn that the host ends, at each instruction */
     bool everywhere; /* in the coroutines of all tasks, not only of scripts with limited slices */
     bool by_scripts; /* true once a script has set a hook */
+    struct spt_line_hook line;
     /* the hook of an embedder's, in place of which the urgent one was set on `of` */
     struct {
         lua_State *of; /* NULL: none */

@@ -57,8 +57,10 @@ static bool begins_on_base(lua_State *co)
     return in_lua;
 }
 
+/* Suspends the coroutine. Lua skips the event of the first line then, so it is counted here. */
 static void on_first(lua_State *L, lua_Debug *ar)
 {
+    spt_hook_count_line(L, ar);
     lua_sethook(L, NULL, 0, 0);
     lua_yield(L, 0);
 }

@@ -36,6 +36,9 @@ void spt_open_trace_task(lua_State *L, struct spt_env *env);
 /* trace_ps.c: the live tasks as text. */
 void spt_open_trace_ps(lua_State *L, struct spt_env *env);
 
+/* coverage.c: how often each line runs. */
+void spt_open_coverage(lua_State *L, struct spt_env *env);
+
 /* terminal.c: the terminals of the standard streams. */
 void spt_open_terminal(lua_State *L, struct spt_env *env);
 

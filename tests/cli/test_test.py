@@ -2,7 +2,10 @@
 """septet test: how tests end, and what is reported of them."""
 
 import os
+import re
+import socket
 import unittest
+import xml.etree.ElementTree as tree
 
 import harness
 
@@ -72,11 +75,9 @@ class Ends(Runner):
 
     def test_one_that_ends_the_process(self):
         self.spec("a_spec.lua", "it('exits', function() os.exit(0) end)\n")
-        self.spec("b_spec.lua", "it('is fine', function() end)\n")
-        result = self.tests("--jobs=1")
+        result = self.tests()
         self.assertEqual(result.status, 1)
-        self.assertIn("the process of this file ended with status 0", result.out)
-        self.assertTrue(result.out.endswith("1 passed, 1 failed\n"), result)
+        self.assertIn("a_spec.lua:2: a test must not end the process\n", result.out)
 
     def test_one_whose_process_is_killed(self):
         self.spec("a_spec.lua", "it('is killed', function()\n"
@@ -125,6 +126,211 @@ class Clocks(Runner):
                    "it('flows, too', function() expect(jumps()).same(false) end)\n")
         result = self.tests("--jobs=1")
         self.check(result, out="ok jumps\nok flows\nok flows, too\n3 passed, 0 failed\n")
+
+
+class Choice(Runner):
+    """Which tests run, in which order and how often."""
+
+    def setUp(self):
+        super().setUp()
+        self.spec("a_spec.lua", "describe('one', { tags = { 'quick' } }, function()\n"
+                  "it('a', function() end)\nit('b #slow', function() end)\nend)\n")
+        self.write("sub/b_test.lua", "it('c', { tags = { 'slow' } }, function() end)\n")
+
+    def write(self, name, text, mode=0o644):
+        os.makedirs(os.path.dirname(os.path.join(self.dir, name)), exist_ok=True)
+        return super().write(name, text, mode)
+
+    def titles(self, *words):
+        result = self.tests("--jobs=1", *words)
+        self.assertEqual(result.status, 0, result)
+        return re.findall(r"^ok (.*)$", result.out, re.M)
+
+    def test_by_titles_and_tags(self):
+        self.assertEqual(self.titles(), ["one: a", "one: b #slow", "c"])
+        self.assertEqual(self.titles("--filter=^one"), ["one: a", "one: b #slow"])
+        self.assertEqual(self.titles("--exclude=a$", "--filter=o", "--filter=c"),
+                         ["one: b #slow", "c"])
+        self.assertEqual(self.titles("--tags=slow"), ["one: b #slow", "c"])
+        self.assertEqual(self.titles("--tags=slow,quick,-slow"), ["one: a"])
+        self.assertEqual(self.titles("sub"), ["c"])
+
+    def test_list(self):
+        self.check(self.tests("--list", "--tags=slow"), out="one: b #slow\nc\n")
+
+    def test_repeat_and_jobs(self):
+        result = self.tests("--repeat=3", "--jobs=4")
+        self.assertTrue(result.out.endswith("9 passed, 0 failed\n"), result)
+
+    def test_shuffle_prints_the_seed_which_gives_the_order_again(self):
+        self.spec("a_spec.lua", "for i = 1, 20 do it(tostring(i), function() end) end\n")
+        result = self.tests("--shuffle", "a_spec.lua")
+        seed = re.search(r"^order: (--shuffle=\d+)$", result.out, re.M)[1]
+        first = self.titles(seed, "a_spec.lua")
+        self.assertEqual(first, re.findall(r"^ok (.*)$", result.out, re.M))
+        self.assertEqual(sorted(first, key=int), [str(i) for i in range(1, 21)])
+        self.assertNotEqual(self.titles("--shuffle=7", "a_spec.lua"),
+                            self.titles("--shuffle=8", "a_spec.lua"))
+
+    def test_fail_fast(self):
+        self.spec("a_spec.lua", "it('a', function() error 'no' end)\nit('b', function() end)\n")
+        result = self.tests("--fail-fast", "--jobs=1")
+        self.assertTrue(result.out.endswith("0 passed, 1 failed\n"), result)
+
+    def test_what_stands_around_tests(self):
+        self.spec("a_spec.lua", "local log = {}\n"
+                  "before_all(function() log[#log + 1] = 'before all' end)\n"
+                  "after_all(function() print(table.concat(log, ', ')) end)\n"
+                  "before_each(function() log[#log + 1] = 'before' end)\n"
+                  "after_each(function() log[#log + 1] = 'after' end)\n"
+                  "it('a', function() log[#log + 1] = 'a' end)\n"
+                  "describe('in', function()\n"
+                  "before_each(function() log[#log + 1] = 'inner' end)\n"
+                  "it('b', function() log[#log + 1] = 'b' end)\nend)\n")
+        self.check(self.tests("--in-process", "a_spec.lua"), out="ok a\n"
+                   "before all, before, a, after, before, inner, b, after\nok in: b\n"
+                   "2 passed, 0 failed\n")
+
+    def test_helper(self):
+        self.write("help.lua", "function five() return 5 end\n")
+        self.spec("a_spec.lua", "it('a', function() expect(five()).equal(5) end)\n")
+        self.check(self.tests("--helper=help.lua", "a_spec.lua"), out="ok a\n1 passed, 0 failed\n")
+
+    def test_wrong_words(self):
+        result = self.tests("--filtre=x")
+        self.assertEqual(result.status, 2)
+        self.assertIn("unrecognized option '--filtre=x', did you mean '--filter'?", result.err)
+        self.spec("a_spec.lua", "it('a', { timeuot = 1 }, function() end)\n")
+        self.assertIn("unknown option 'timeuot' of 'it', did you mean 'timeout'?",
+                      self.tests("a_spec.lua").out)
+
+
+ALL = ("it('passes', function() print 'fine' end)\n"
+       "it('fails <&\\1\\xff', function() print '\\0\\27' expect(1).equal(2) end)\n"
+       "it('errs', function() error({}) end)\n"
+       "it('hangs', function() task.sleep(math.huge) end)\n"
+       "pending 'later'\n")
+
+
+class Reports(Runner):
+    def test_tap(self):
+        self.spec("a_spec.lua", ALL)
+        result = self.tests("--tap")
+        self.assertEqual(result.status, 1)
+        lines = result.out.splitlines()
+        self.assertEqual((lines[0], lines[-1]), ("TAP version 14", "1..5"))
+        points = [line for line in lines if re.match("(not )?ok ", line)]
+        self.assertEqual([re.match(r"((?:not )?ok \d+) - ", line)[1] for line in points],
+                         ["ok 1", "not ok 2", "not ok 3", "not ok 4", "ok 5"])
+        self.assertEqual(points[4], "ok 5 - later # SKIP pending")
+        inside = False
+        for line in lines[1:-1]:  # all else is in blocks of YAML
+            inside = (inside or line == "  ---") and line != "  ..."
+            self.assertTrue(inside or line == "  ..." or line in points, line)
+
+    def test_junit_keeps_the_rules_of_the_schema(self):
+        self.spec("a_spec.lua", ALL)
+        self.assertEqual(self.tests("--junit=out.xml").status, 1)
+        path = os.path.join(self.dir, "out.xml")
+        junit = check_junit(self, tree.parse(path).getroot())
+        cases = junit[0].findall("testcase")
+        self.assertEqual([[child.tag for child in case] for case in cases],
+                         [["system-out"], ["failure", "system-out"], ["error"], ["error"],
+                          ["skipped"]])
+        self.assertEqual(cases[1].get("name"), "fails <&\\x01\\xff")
+        self.assertEqual(cases[1].findtext("system-out"), "\\x00\\x1b\n")
+        self.assertEqual(junit[0].get("hostname"), socket.gethostname())
+        self.assertEqual({k: junit[0].get(k) for k in ("tests", "failures", "errors", "skipped")},
+                         {"tests": "5", "failures": "1", "errors": "2", "skipped": "1"})
+
+    def test_coverage(self):
+        self.write("mod.lua", "local mod = {}\nfunction mod.sign(n)\n  if n > 0 then\n"
+                   "    return 1\n  elseif n < 0 then\n    return -1\n  end\n  return 0\nend\n"
+                   "function mod.never()\n  local x = 1\n\n  return x\nend\nreturn mod\n")
+        head = HEAD + "local mod = require 'mod'\n"
+        self.write("a_spec.lua", head + "it('in a task', function()\n"
+                   "expect(task.spawn(mod.sign, 1):await()).equal(1)\nend)\n")
+        self.write("b_spec.lua", head + "it('in a coroutine', function()\n"
+                   "expect(coroutine.wrap(mod.sign)(0)).equal(0)\nend)\n")
+        result = self.tests("--coverage=c.info")
+        self.assertEqual(result.status, 0, result)
+        self.assertEqual(result.out.split("\n\n")[1],
+                         "file     lines     run  lines not run\n"
+                         "mod.lua     11   72.7%  6, 11, 13\ntotal       11   72.7%\n")
+        with open(os.path.join(self.dir, "c.info")) as file:
+            self.assertEqual(file.read(), "TN:\nSF:mod.lua\n" + "".join(
+                "DA:%d,%d\n" % item for item in
+                ((1, 2), (2, 2), (3, 2), (4, 1), (5, 1), (6, 0), (8, 1), (10, 2), (11, 0), (13, 0),
+                 (15, 2))) + "LF:11\nLH:8\nend_of_record\n")
+
+
+def is_installed(module):
+    return any(os.path.exists("/usr/share/lua/5.4/" + name)
+               for name in (module + ".lua", module + "/init.lua"))
+
+
+class Others(Runner):
+    """The frameworks of others, under the command itself."""
+
+    @unittest.skipUnless(is_installed("busted"), "lua-busted is not installed")
+    def test_busted(self):
+        body = ("describe('busted', function() it('awaits', function()\n"
+                "require 'septet.task'.sleep(0)\nassert.are.equal(1, 1)\nend) end)\n")
+        self.write("a_spec.lua", body)
+        self.write("b.lua", "require 'busted.runner'()\n" + body)
+        for words in ("/usr/bin/busted", "--lua=" + harness.SEPTET, "a_spec.lua"), ("b.lua",):
+            result = self.septet(*words)
+            self.assertEqual(result.status, 0, result)
+            self.assertIn("1 success / 0 failures / 0 errors", result.out)
+
+    @unittest.skipUnless(is_installed("luaunit"), "lua-unit is not installed")
+    def test_luaunit(self):
+        self.write("a.lua", "local luaunit = require 'luaunit'\nfunction test_awaits()\n"
+                   "require 'septet.task'.sleep(0)\nluaunit.assertEquals(1, 1)\nend\n"
+                   "os.exit(luaunit.LuaUnit.run())\n")
+        result = self.septet("a.lua")
+        self.assertEqual(result.status, 0, result)
+        self.assertIn("Ran 1 tests", result.out)
+
+
+# junit-10.xsd as rules: of each element its attributes, those that it must have, and its children
+# in their order.
+NUMBER, TIME = r"\d+", r"\d+(\.\d+)?"
+OUTPUT = ({}, [], [])
+JUNIT = {
+    "testsuites": ({"name": ".*", "time": TIME, "tests": NUMBER, "failures": NUMBER,
+                    "errors": NUMBER}, [], ["testsuite"]),
+    "testsuite": ({"name": ".*", "tests": NUMBER, "failures": NUMBER, "errors": NUMBER,
+                   "time": TIME, "skipped": NUMBER, "id": NUMBER, "hostname": ".+",
+                   "timestamp": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"}, ["name", "tests"],
+                  ["testcase"]),
+    "testcase": ({"name": ".*", "time": TIME, "classname": ".+"}, ["name", "classname"],
+                 ["skipped", "error", "failure", "system-out", "system-err"]),
+    "skipped": ({"message": ".*", "type": ".*"}, [], []),
+    "error": ({"message": ".*", "type": ".+"}, [], []),
+    "failure": ({"message": ".*", "type": ".+"}, [], []),
+    "system-out": OUTPUT, "system-err": OUTPUT,
+}
+FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def check_junit(test, root):
+    """Checks the rules of the schema, and that the counts are right. Returns the root."""
+    test.assertEqual(root.tag, "testsuites")
+    for element in root.iter():
+        attributes, needed, children = JUNIT[element.tag]
+        for name, value in element.attrib.items():
+            test.assertRegex(value, re.compile("(?s:%s)\\Z" % attributes[name]))
+            test.assertIsNone(FORBIDDEN.search(value))
+        test.assertLessEqual(set(needed), set(element.attrib))
+        test.assertIsNone(FORBIDDEN.search(element.text or ""))
+        order = [children.index(child.tag) for child in element]
+        test.assertEqual(order, sorted(order))
+    for suite in root:
+        for name, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error"),
+                          ("skipped", "skipped")):
+            test.assertEqual(int(suite.get(name)), len(list(suite.iter(tag))))
+    return root
 
 
 if __name__ == "__main__":

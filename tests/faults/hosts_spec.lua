@@ -251,4 +251,4 @@ it("X-14: a name in 'resolve' is that of a URL, however either is written", func
     end
   end
 end)
-os.remove(SAVED)
+after_all(function() os.remove(SAVED) end)

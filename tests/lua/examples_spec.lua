@@ -6,7 +6,7 @@ local process, testing, hash = require "septet.process", require "septet.testing
 local csv, http, net = require "septet.csv", require "septet.http", require "septet.net"
 local command = require "command"
 
-local EXAMPLES = arg[0]:match "^(.*)/support/[^/]*$" .. "/../examples/lua/"
+local EXAMPLES = SUPPORT .. "/../../examples/lua/"
 
 -- The words that run an example; options of the process may be added.
 local function words(name, ...)

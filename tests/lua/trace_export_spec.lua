@@ -162,4 +162,4 @@ describe("export", function()
   end)
 end)
 
-os.remove(path)
+after_all(function() os.remove(path) end)

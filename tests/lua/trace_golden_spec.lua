@@ -5,7 +5,7 @@
 local private = debug.getregistry()["septet.require"] -- of private modules
 local export, trace = private "septet.trace.export", require "septet.trace"
 
-local GOLDEN = arg[0]:match "^(.*)/[^/]*$" .. "/../golden/"
+local GOLDEN = SUPPORT .. "/../golden/"
 
 local function read(path)
   local file <close> = assert(io.open(path, "rb"))

@@ -5,7 +5,7 @@ local crawl = {}
 local command = require "command"
 local fs, json, process = require "septet.fs", require "septet.json", require "septet.process"
 
-local SCRIPT = arg[0]:match "^(.*)/support/[^/]*$" .. "/../scripts/crawl.lua"
+local SCRIPT = SUPPORT .. "/../../scripts/crawl.lua"
 
 --- Returns the words of its command line, for septet.process. `how` has options of the process.
 ---@param words string[]

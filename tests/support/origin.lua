@@ -5,7 +5,7 @@ local task = require "septet.task"
 
 local origin = {
   url = assert(os.getenv "SEPTET_ORIGIN",
-    "run this beside an origin: with_origin.py septet spec.lua FILE"),
+    "run this beside an origin: with_origin.py septet test --in-process FILE"),
   log_path = assert(os.getenv "SEPTET_ORIGIN_LOG", "there is no log of the origin"),
 }
 
@@ -194,7 +194,7 @@ function origin.raw(steps, url)
   end
   scripts = scripts + 1
   local key = url and url:match "/raw/(.*)$"
-    or ("%s-%d"):format(arg[1]:match("[^/]*$"):gsub("%W", ""), scripts)
+    or ("%s-%d"):format(arg[0]:match("[^/]*$"):gsub("%W", ""), scripts)
   local http <close> = require "septet.http".session()
   http:post(origin.url .. "/script/" .. key, { body = table.concat(lines, "\n") })
   return origin.url .. "/raw/" .. key

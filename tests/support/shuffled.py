@@ -17,8 +17,8 @@ def main(spec):
     environment = dict(os.environ, SPEC_MODE="shuffle")
     for seed in SEEDS:
         command = [
-            os.environ["SEPTET"], "--virtual-time", "--shuffle=%d" % seed,
-            os.path.join(HERE, "spec.lua"), spec,
+            os.environ["SEPTET"], "test", "--in-process", "--timeout=180", "--slowest=0",
+            "--shuffle=%d" % seed, "--helper=" + os.path.join(HERE, "before.lua"), spec,
         ]
         done = subprocess.run(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -73,8 +73,15 @@ local function has_own_globals(file)
     or file.source.text:find "setmetatable%s*%(%s*_ENV"
 end
 
--- Notes which globals a file sets, also as fields of _G.
+-- What `septet test` gives to files of tests.
+local OF_TESTS <const> = { "describe", "it", "pending", "expect", "before_each", "after_each",
+  "before_all", "after_all", "setup", "teardown" }
+
+-- Notes which globals a file sets, also as fields of _G, and those that a file of tests is given.
 function Run:note_globals(file)
+  if file.source.name:find "_spec%.lua$" or file.source.name:find "_test%.lua$" then
+    for _, name in ipairs(OF_TESTS) do self.globals[name] = true end
+  end
   for _, global in ipairs(file.globals) do
     if global.is_write then self.globals[global.name] = true end
   end

@@ -2,7 +2,9 @@
 -- Runs one file of tests in this process, and tells by events what became of it.
 local child = {}
 
+local core = require "septet.core"
 local task = require "septet.task"
+local program = require "septet.command.program"
 local choice = require "septet.test.choice"
 local execute = require "septet.test.execute"
 local expect = require "septet.test.expect"
@@ -40,6 +42,16 @@ local function list_of(cases)
   return list
 end
 
+-- Returns `arg` as a script has it that runs on the same clock, with tasks in the same order.
+local function arguments(path, options)
+  local words = { program.table().path }
+  if not options.real_time then words[#words + 1] = "--virtual-time" end
+  if options.shuffle then words[#words + 1] = ("--shuffle=%d"):format(options.shuffle) end
+  local arg = { [0] = path }
+  for i, word in ipairs(words) do arg[i - 1 - #words] = word end
+  return arg
+end
+
 ---@class septet.test.ChildOptions
 ---@field timeout number seconds
 ---@field real_time boolean|nil the process runs on the real clock
@@ -59,7 +71,8 @@ function child.run(path, options, emit)
   local globals = load "return _G"() -- our modules have an environment of their own
   for name, fn in pairs(collected.functions) do globals[name] = fn end
   globals.expect = expect.new
-  globals.arg = { [0] = path }
+  globals.arg = arguments(path, options)
+  globals.os.exit = function() error("a test must not end the process", 2) end
   task.current().name = "main"
   for _, file in ipairs(options.helper or {}) do
     local problem = load_file(file)
@@ -68,6 +81,7 @@ function child.run(path, options, emit)
       return false
     end
   end
+  if options.coverage then core.coverage_start() end
   local problem = load_file(path)
   collected.closed = true
   if problem then
@@ -82,6 +96,7 @@ function child.run(path, options, emit)
   end
   emit { event = "plan", tests = #cases, declared = #collected.cases }
   local ok = execute.run(cases, options, emit)
+  if options.coverage then emit { event = "coverage", files = core.coverage_stop() } end
   emit { event = "done" }
   return ok
 end

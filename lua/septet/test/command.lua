@@ -59,6 +59,7 @@ local function pass_on(options)
   if options.shuffle then words[#words + 1] = ("--shuffle=%d"):format(options.shuffle) end
   if options.fail_fast then words[#words + 1] = "--fail-fast" end
   if options.list then words[#words + 1] = "--list" end
+  if options.coverage then words[#words + 1] = "--coverage" end
   return words
 end
 
@@ -80,6 +81,13 @@ local function reporters_of(options)
   return list
 end
 
+-- Returns what gathers the results.
+local function gather(options)
+  local results = results_of.new(reporters_of(options))
+  results.coverage = options.coverage and require "septet.test.coverage".new() or nil
+  return results
+end
+
 -- --- a file in this process ---
 
 local function run_here(path, options, private)
@@ -95,7 +103,7 @@ local function run_here(path, options, private)
     end
     return child.run(path, options, emit) and PASSED or FAILED
   end
-  local results = results_of.new(reporters_of(options))
+  local results = gather(options)
   local function emit(event)
     if event.event == "end" then
       results:add_event(path, event)
@@ -104,6 +112,8 @@ local function run_here(path, options, private)
     elseif event.event == "deferred" then
       results:add_file(path, { kind = "error", title = event.title,
         message = "it needs --real-time to run in this process" })
+    elseif event.event == "coverage" then
+      results.coverage:add(event.files)
     elseif event.event == "list" then
       for _, test in ipairs(event.tests) do io.stdout:write(test.title, "\n") end
     end
@@ -116,7 +126,7 @@ end
 
 local function run_files(list, options)
   local parent = require "septet.test.parent"
-  local results = results_of.new(reporters_of(options))
+  local results = gather(options)
   parent.run(list, {
     jobs = math.max(options.list and 1 or options.jobs or processors(), 1),
     timeout = options.timeout,
@@ -137,6 +147,10 @@ local function conclude(results, options)
     return USAGE
   end
   results:finish()
+  if results.coverage then
+    results.coverage:write_table(io.stdout)
+    if options.coverage ~= true then results.coverage:write_lcov(options.coverage) end
+  end
   return results.failed > 0 and FAILED or PASSED
 end
 
@@ -149,6 +163,11 @@ function command.run(...)
   options.timeout = options.timeout or LIMIT
   options.repeat_ = options["repeat"]
   if options.shuffle == true then options.shuffle = math.random(1, 999999) end
+  if options.in_process then
+    if #paths ~= 1 then return refuse("'--in-process' runs one file, not %d", #paths) end
+    local results = run_here(paths[1], options, private)
+    return type(results) == "number" and results or conclude(results, options)
+  end
   local found, list = pcall(files.find, paths)
   if not found then
     io.stderr:write("septet: ", terminal.escape(tostring(list.message or list)), "\n")
@@ -158,11 +177,6 @@ function command.run(...)
     io.stderr:write("septet: there are no files *_spec.lua or *_test.lua in ",
       #paths > 0 and terminal.escape(table.concat(paths, ", ")) or "this folder", "\n")
     return USAGE
-  end
-  if options.in_process then
-    if #list ~= 1 then return refuse("'--in-process' runs one file, not %d", #list) end
-    local results = run_here(list[1], options, private)
-    return type(results) == "number" and results or conclude(results, options)
   end
   return conclude(run_files(list, options), options)
 end

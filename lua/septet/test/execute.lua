@@ -10,6 +10,8 @@ local census = require "septet.test.census"
 
 local PATIENCE <const> = 5 -- seconds for which a test that was cancelled may go on
 
+local PROBLEM <const> = {} -- stands before the failure that a function with hooks returns
+
 local function is_skip(err)
   local meta = getmetatable(err)
   return type(meta) == "table" and meta.__name == "septet.test.Skip"
@@ -25,9 +27,18 @@ local function groups_of(case)
   return list
 end
 
--- Runs the test with what stands before and after each. What stands after runs in any case.
+local function has_hooks(groups)
+  for _, group in ipairs(groups) do
+    if #group.before_each + #group.after_each > 0 then return true end
+  end
+  return false
+end
+
+-- Returns the function of the test with what stands before and after each. What stands after runs
+-- in any case.
 local function body_of(case)
   local groups = groups_of(case)
+  if not has_hooks(groups) then return case.fn end
   return function()
     local ok, err = true, nil
     local function run(fn)
@@ -46,7 +57,7 @@ local function body_of(case)
     for i = #groups, 1, -1 do
       for j = #groups[i].after_each, 1, -1 do run(groups[i].after_each[j]) end
     end
-    return ok, err
+    return PROBLEM, not ok and err or nil
   end
 end
 
@@ -87,11 +98,12 @@ local function run_limited(case, limit)
     return { kind = "timeout", message = ("it did not end within %g s"):format(limit),
       traceback = tree }
   end
-  local ended, ok, problem = t:result()
+  local ended, first, problem = t:result()
   if not ended then
-    return { kind = "error", message = tostring(ok), traceback = t:traceback() }
+    return failure_of { value = first, text = type(first) == "string" and first or nil,
+      traceback = t:traceback() }
   end
-  return not ok and failure_of(problem) or nil
+  return first == PROBLEM and problem and failure_of(problem) or nil
 end
 
 local function run_case(case, limit)

@@ -109,8 +109,8 @@ local function fits(err, expected)
   return true
 end
 
---- It is a function that raises an error: any, one whose text matches a pattern, or one with these
---- fields. Returns the error.
+--- It is a function that raises an error: any, one with a text that matches a pattern, or one with
+--- these fields. Returns the error.
 ---@async
 ---@param expected string|table|nil
 ---@param ... any arguments of the function

@@ -6,12 +6,34 @@ local frames = {}
 
 local json = require "septet.json"
 
+-- Returns a text with \xNN in the place of bytes that are no UTF-8, which JSON cannot hold.
+local function clean_text(text)
+  local pieces, from = {}, 1
+  local length, bad = utf8.len(text)
+  while not length do
+    pieces[#pieces + 1] = text:sub(from, bad - 1)
+    pieces[#pieces + 1] = ("\\x%02x"):format(text:byte(bad))
+    from = bad + 1
+    length, bad = utf8.len(text, from)
+  end
+  return #pieces == 0 and text or table.concat(pieces) .. text:sub(from)
+end
+
+-- Returns an event, or a part of it, with its texts made clean.
+local function clean(value)
+  if type(value) == "string" then return clean_text(value) end
+  if type(value) ~= "table" then return value end
+  local copy = {}
+  for key, part in pairs(value) do copy[clean(key)] = clean(part) end
+  return copy
+end
+
 --- Returns an event as a frame.
 ---@param token string
 ---@param event table
 ---@return string
 function frames.encode(token, event)
-  local text = json.encode(event)
+  local text = json.encode(clean(event))
   return ("\0%s%d:%s"):format(token, #text, text)
 end
 

@@ -59,6 +59,8 @@ local function taker_of(run, results, kept)
     elseif event.event == "list" then
       for _, test in ipairs(event.tests) do io.stdout:write(test.title, "\n") end
       run.planned = true
+    elseif event.event == "coverage" then
+      results.coverage:add(event.files)
     elseif event.event == "done" then
       run.done = true
     end

@@ -1,97 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- spec.lua FILE: runs a file of specs. `it(name, fn)` runs fn in a task of its own, with a limit on
--- its time, and takes a census behind it: no task may be left, and no failure that no task saw.
--- Prints a line a spec, and the count that closes every run. It fails where a spec does, where the
--- file holds none, and where the file ends, by an error or by os.exit, before its last line.
+-- Runs before each file of specs: functions for them, and modules of this folder.
 local task = require "septet.task"
 
-local LIMIT = tonumber(os.getenv "SPEC_LIMIT" or "120") -- seconds; a spec that needs them hangs
-local HERE = arg[0]:match("^(.*)/[^/]*$") or "."
+local HERE = (...):match "^(.*)/[^/]*$" or "."
 package.path = HERE .. "/?.lua;" .. package.path
 local compare = require "compare"
 
-local passed, failed = 0, 0
-local prefix = {}
-local running = nil -- the spec's title
-local exit = os.exit
-
-function os.exit() -- luacheck: ignore
-  error("a spec must not end the run", 2)
-end
-
-local function count(tree)
-  local n = 0
-  for _, t in ipairs(tree) do n = n + 1 + count(t.children) end
-  return n
-end
-
--- Returns a list of the failures that no task sees from here on. A spec that wants them sets
--- task.on_unhandled itself.
-local function watch_unhandled()
-  local lost = {}
-  task.on_unhandled = function(t, err, traceback)
-    lost[#lost + 1] = ("%s: %s\n%s"):format(t.name, tostring(err), traceback or "")
-  end
-  return lost
-end
-
-local function census(before, lost)
-  collectgarbage()
-  task.checkpoint() -- unseen failures are reported once a lap
-  task.checkpoint()
-  local left = count(task.tree()) - before
-  if left ~= 0 then error(("census: %d tasks left behind"):format(left), 0) end
-  if #lost > 0 then error("census: nobody saw the failure of " .. lost[1], 0) end
-end
-
-local function limited(fn)
-  local t = task.spawn(fn)
-  local done = task.wait({ t }, { timeout = LIMIT })
-  if #done == 0 then
-    local where = t:traceback()
-    t:cancel "too slow"
-    task.wait({ t }, { timeout = 5 })
-    error("did not end in time\n" .. where, 0)
-  end
-  local ok, err = t:result()
-  if not ok then error(("%s\n%s"):format(tostring(err), t:traceback()), 0) end
-end
-
-function _G.describe(name, fn)
-  prefix[#prefix + 1] = name
-  fn()
-  prefix[#prefix] = nil
-end
-
--- The title of a spec, behind the subjects that it stands under.
-local function title_of(name)
-  local words = {}
-  for i, subject in ipairs(prefix) do
-    words[i] = subject .. (subject:find "[:,]$" and " " or ": ")
-  end
-  return table.concat(words) .. name
-end
-
-function _G.it(name, fn)
-  local title = title_of(name)
-  if running then error(("spec '%s' stands inside '%s'"):format(title, running), 2) end
-  running = title
-  local before, lost = count(task.tree()), watch_unhandled()
-  local ok, err = pcall(function()
-    limited(fn)
-    census(before, lost)
-  end)
-  task.on_unhandled = nil
-  running = nil
-  if ok then
-    passed = passed + 1
-    print("ok " .. title)
-  else
-    failed = failed + 1
-    print("not ok " .. title)
-    print("  " .. tostring(err):gsub("\n", "\n  "))
-  end
-end
+--- The folder of the modules that specs share.
+_G.SUPPORT = HERE
 
 --- How the specs run: "plain"; "shuffle", in an order drawn by lot; "hostile", with a collection at
 --- each wait.
@@ -207,20 +123,3 @@ function _G.gate()
     open = function() closed:cancel() end,
   }
 end
-
-local path = ...
-if not path then
-  io.stderr:write("usage: spec.lua FILE\n")
-  exit(2)
-end
-local ok, err = xpcall(assert(loadfile(path)), function(e)
-  return debug.traceback(tostring(e), 2)
-end, path)
-if not ok then
-  failed = failed + 1
-  print("not ok " .. path .. " ended early")
-  print("  " .. err:gsub("\n", "\n  "))
-end
-print(("%d passed, %d failed"):format(passed, failed))
-if failed > 0 or passed == 0 then exit(false) end
--- A run that passed ends by itself: the host is closed, and takes its own census.
