@@ -40,6 +40,13 @@ class Ends(Runner):
         self.assertIn("--- it printed:\n   hello\n", result.out)
         self.assertTrue(result.out.endswith("1 passed, 1 failed\n"), result)
 
+    def test_a_table_that_holds_itself(self):
+        self.spec("a_spec.lua", "it('is a ring', function()\nlocal ring = {}\nring.ring = ring\n"
+                  "expect({ ring = 1 }).equal(ring)\nend)\n")
+        result = self.tests()
+        self.assertEqual(result.status, 1)
+        self.assertIn("a_spec.lua:5: .ring: expected <1> { ring = <table 1> }, got 1\n", result.out)
+
     def test_a_hanging_one_shows_the_tasks(self):
         self.spec("a_spec.lua", "it('hangs', function()\n"
                   "local t = task.spawn(task.sleep, math.huge)\nt:await()\nend)\n"

@@ -2,22 +2,15 @@
 -- Says where two values differ: tables field by field, texts line by line.
 local difference = {}
 
+local pretty = require "septet.pretty"
+
 local MOST <const> = 8 -- differences that a description names
+local WIDTH <const> = 90 -- columns of a value
 local CONTEXT <const> = 2 -- lines around those that differ
 
-local function show(value)
-  if type(value) == "string" then return ("%q"):format(value):gsub("\\\n", "\\n") end
-  if type(value) ~= "table" or getmetatable(value) then return tostring(value) end
-  local words = {}
-  for k, v in pairs(value) do
-    words[#words + 1] = (math.type(k) == "integer" and "" or tostring(k) .. "=") .. show(v)
-  end
-  return "{" .. table.concat(words, ", ") .. "}"
-end
-
---- Returns a value as a script would write it.
+--- Returns a value in words.
 ---@return string
-function difference.show(value) return (show(value)) end
+function difference.show(value) return pretty.format(value, { width = WIDTH }) end
 
 local function step(key)
   if type(key) == "string" and key:find "^[%a_][%w_]*$" then return "." .. key end
