@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* embed OUT.c ROOT/ FILE... [ROOT/ FILE...]: writes modules as C arrays, so that the library needs
- * no files of its own at run time. A module's name is the file's path below the folder ROOT before
- * it: septet/http/retry.lua is "septet.http.retry", septet/init.lua is "septet". A file of another
- * kind is a module that is its text: septet/trace/report/page.css is
- * "septet.trace.report.page.css". */
+/* embed OUT.c HEADER TABLE ROOT/ FILE... [ROOT/ FILE...]: writes modules as C arrays, so that the
+ * library and the command need no files of their own at run time. TABLE is the type of a row and
+ * the name of the table that the modules become, as HEADER declares it. A module's name is the
+ * file's path below the folder ROOT before it: septet/http/retry.lua is "septet.http.retry",
+ * septet/init.lua is "septet". A file of another kind is a module that is its text:
+ * septet/trace/report/page.css is "septet.trace.report.page.css". */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -60,20 +61,20 @@ static bool is_root(const char *argument)
 
 int main(int argc, char **argv)
 {
-    if (argc < 4 || !is_root(argv[2])) {
-        fprintf(stderr, "usage: embed OUT.c ROOT/ FILE... [ROOT/ FILE...]\n");
+    if (argc < 6 || !is_root(argv[4])) {
+        fprintf(stderr, "usage: embed OUT.c HEADER TABLE ROOT/ FILE... [ROOT/ FILE...]\n");
         return 2;
     }
     FILE *out = fopen(argv[1], "w");
     if (!out)
         die("write", argv[1]);
-    fprintf(out, "/* Made by tools/embed.c. */\n#include \"lua/embed.h\"\n\n");
-    for (int i = 2; argv[i]; i++)
+    fprintf(out, "/* Made by tools/embed.c. */\n#include \"%s\"\n\n", argv[2]);
+    for (int i = 4; argv[i]; i++)
         if (!is_root(argv[i]))
             embed(out, argv[i], i);
-    fprintf(out, "const struct spt_module spt_modules[] = {\n");
-    const char *root = argv[2];
-    for (int i = 2; argv[i]; i++) {
+    fprintf(out, "const %s[] = {\n", argv[3]);
+    const char *root = NULL;
+    for (int i = 4; argv[i]; i++) {
         if (is_root(argv[i])) {
             root = argv[i];
             continue;

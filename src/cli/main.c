@@ -17,6 +17,7 @@
 #include "inspect.h"
 #include "load.h"
 #include "memory.h"
+#include "modules.h"
 #include "option_table.h"
 #include "options.h"
 #include "ps.h"
@@ -24,6 +25,7 @@
 #include "signals.h"
 #include "terminal.h"
 #include "trace.h"
+#include "warnings.h"
 #include "watched.h"
 #include "worker.h"
 #include "workers.h"
@@ -39,8 +41,7 @@ struct cli {
     bool exiting;      /* by os.exit(code, true); the code is in `status` */
     int status;        /* exit status of the process */
     int signal;        /* signal that ended the script, by which to end; or 0 */
-    bool warnings_on;  /* Lua's own warnings */
-    bool warning_open; /* a piece of a warning was printed; more will follow */
+    struct warnings warnings;
 };
 
 /* --- callbacks of the host --- */
@@ -60,21 +61,6 @@ static void on_warning(void *ud, const char *message)
 {
     terminal_before_output();
     fprintf(stderr, "septet: warning: %s\n", message);
-}
-
-/* Prints Lua's own warnings, which arrive in pieces, with control messages. */
-static void on_lua_warning(void *ud, const char *piece, int to_continue)
-{
-    struct cli *cli = ud;
-    if (!cli->warning_open && !to_continue && *piece == '@') {
-        if (strcmp(piece, "@on") == 0 || strcmp(piece, "@off") == 0)
-            cli->warnings_on = piece[2] == 'n';
-        return;
-    }
-    if (cli->warnings_on)
-        fprintf(stderr, "%s%s%s", cli->warning_open ? "" : "septet: warning: ", piece,
-                to_continue ? "" : "\n");
-    cli->warning_open = to_continue;
 }
 
 /* --- the end --- */
@@ -206,6 +192,7 @@ static int l_open_libraries(lua_State *L)
         lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
     }
     luaL_openlibs(L);
+    modules_give(L);
     worker_seed(L);
     return 0;
 }
@@ -440,7 +427,7 @@ int main(int argc, char **argv)
         fail(&cli, EXIT_SCRIPT, septet_strerror(SEPTET_ENOMEM));
         return cli.status;
     }
-    lua_setwarnf(cli.L, on_lua_warning, &cli);
+    warnings_receive(cli.L, &cli.warnings);
     run_in_state(&cli);
     lua_close(cli.L);
     if (cli.signal != 0)

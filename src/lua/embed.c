@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Loads the embedded modules for `require`. They run in an environment of their own. So a script
  * that overwrites a global, or a function of a standard library, breaks only its own code. Modules
- * of a subfolder, as septet.http.retry, are private: only the modules' own `require` finds them. */
+ * of a subfolder, as septet.http.retry, are private: only the modules' own `require` finds them.
+ * The command has more private modules: a program gives them by SPT_SOURCE. */
 #include "lua/embed.h"
 
 #include <lauxlib.h>
@@ -30,12 +31,12 @@ static bool is_private(const char *name)
     return dot && strchr(dot + 1, '.');
 }
 
-/* Pushes the path of the file under the folder `root` that replaces the module. */
-static const char *push_path(lua_State *L, const char *root, const struct spt_module *m)
+/* Pushes the path of the module's file under the folder `root`. */
+static const char *push_path(lua_State *L, const char *root, const char *name, bool is_text)
 {
-    const char *file = strcmp(m->name, "septet") == 0 ? "septet.init" : m->name;
-    const char *end = m->text ? strrchr(file, '.') : ".lua";
-    size_t stem = m->text ? (size_t)(end - file) : strlen(file);
+    const char *file = strcmp(name, "septet") == 0 ? "septet.init" : name;
+    const char *end = is_text ? strrchr(file, '.') : ".lua";
+    size_t stem = is_text ? (size_t)(end - file) : strlen(file);
     lua_pushlstring(L, file, stem);
     return lua_pushfstring(L, "%s/%s%s", root, luaL_gsub(L, lua_tostring(L, -1), ".", "/"), end);
 }
@@ -146,6 +147,17 @@ static int l_refuse(lua_State *L)
                            lua_tostring(L, lua_upvalueindex(1)));
 }
 
+/* Pushes the text of a private module of the program's. Returns false if it has none of this
+ * name. */
+static bool push_given(lua_State *L, const char *name)
+{
+    if (lua_getfield(L, LUA_REGISTRYINDEX, SPT_SOURCE) == LUA_TNIL)
+        return false;
+    lua_pushstring(L, name);
+    lua_call(L, 1, 1);
+    return !lua_isnil(L, -1);
+}
+
 /* Loads an embedded module. A loader of package.preload: its first argument is the module's
  * name. */
 static int l_load(lua_State *L)
@@ -153,14 +165,15 @@ static int l_load(lua_State *L)
     const char *name = luaL_checkstring(L, 1);
     const struct spt_module *m = find(name);
     const char *root = lua_tostring(L, lua_upvalueindex(ROOT));
-    if (!m)
-        return luaL_error(L, "there is no embedded module '%s'", name);
-    const char *text = m->source;
-    size_t size = m->size;
+    const char *text = m ? m->source : NULL;
+    size_t size = m ? m->size : 0;
     /* Modules that are made by the build are in no folder of the sources. */
-    if (root && push_file(L, push_path(L, root, m)))
+    if ((root && push_file(L, push_path(L, root, name, m && m->text))) ||
+        (!m && push_given(L, name)))
         text = lua_tolstring(L, -1, &size);
-    if (m->text) {
+    if (!text)
+        return luaL_error(L, "there is no embedded module '%s'", name);
+    if (m && m->text) {
         lua_pushlstring(L, text, size);
         return 1;
     }

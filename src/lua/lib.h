@@ -16,6 +16,10 @@ struct spt_env;
 /* The key in the registry of the `require` of the modules themselves, which finds private ones. */
 #define SPT_REQUIRE "septet.require"
 
+/* The key in the registry of a function of the program's, if it has private modules of its own: it
+ * returns the text of a module by its name, or nil. */
+#define SPT_SOURCE "septet.source"
+
 /* Opens the libraries, the embedded modules and the coroutine wrappers in the state of `L`. Raises
  * an error if out of memory. */
 void spt_lib_open(lua_State *L, struct spt_env *env);
