@@ -76,6 +76,8 @@ class Shell:
             (["trace", ""], {"run.trc"} | folder),
             (["trace", "--to", "h"], {"har", "html"}),
             (["trace", "--to=ch"], {"chrome"}),
+            (["test", "--coverage=no"], {"notes.txt"}),
+            (["test", "--coverage", ""], scripts | folder),
             (["jobs", "q.db", "re"], {"results", "retry", "remove"}),
             (["help", ""], COMMANDS | {"options"}),
             (["init", ""], folder),

@@ -104,9 +104,11 @@ local function add_option(lines, where, option, model)
     name, quoted(option.help))
   if option.takes ~= "none" then
     local more = value(option.kind, model)
+    local has_files = more:find " %-F$"
     -- A value that may be left out is never the next word.
-    local required = option.takes == "optional" and " -f" or more:find " %-F$" and " -r" or " -x"
-    line = line .. required .. more
+    local needed = option.takes == "optional" and (has_files and "" or " -f")
+      or has_files and " -r" or " -x"
+    line = line .. needed .. more
   end
   lines[#lines + 1] = line
 end
