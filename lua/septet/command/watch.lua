@@ -5,17 +5,15 @@ local core = require "septet.core"
 local fs = require "septet.fs"
 local process = require "septet.process"
 local program = require "septet.command.program"
-local sync = require "septet.sync"
 local task = require "septet.task"
 local terminal = require "septet.trace.terminal"
+local watch_changes = require "septet.command.watch_changes"
 local watch_files = require "septet.command.watch_files"
 local words = require "septet.command.words"
 
 local command = {}
 
 local FAILED = 1
-local QUIET <const> = 0.05 -- seconds without an event after which a change is complete
-local PATIENCE <const> = 1 -- seconds after which it is taken as it is
 
 local function say(format, ...)
   io.stderr:write("septet: ", terminal.escape(format:format(...)), "\n")
@@ -45,40 +43,16 @@ local function read_reports(log, files, changes)
   until not watch()
 end
 
--- The changes that are known and not yet acted on. While reports are read, more may come of them.
-local Changes = {}
-Changes.__index = Changes
-
-function Changes:note(path)
-  self.paths[path] = true
-  self.count = self.count + 1
-  self.event:set()
-end
-
--- Waits for a change of contents, and until no more of it comes. Returns the files.
+-- Waits for a change of contents. Returns the files.
 ---@async
-function Changes:await(files)
+local function await_change(script, files, changes)
   while true do
-    self.event:wait()
-    local until_time = task.now() + PATIENCE
-    repeat
-      local before = self.count
-      task.sleep(QUIET)
-    until not self.reading and (self.count == before or task.now() > until_time)
-    local paths = self.paths
-    self.paths = {}
-    self.event = sync.event()
-    local changed, removed = files:look(paths)
+    local changed, removed = changes:await(files)
     for _, path in ipairs(removed) do
-      if path == self.script then say("'%s' was removed", path) end
+      if path == script then say("'%s' was removed", path) end
     end
     if #changed > 0 then return changed end
   end
-end
-
-local function describe(paths)
-  if #paths == 1 then return ("'%s' changed"):format(paths[1]) end
-  return ("'%s' and %d more changed"):format(paths[1], #paths - 1)
 end
 
 -- Says how a script ended.
@@ -94,21 +68,22 @@ end
 
 -- Runs the script until a change. Returns the files that changed.
 ---@async
-local function run_once(line, log, grace, changes, files)
-  local options = table.move(line, 1, #line, 1, { stdin = "inherit", stdout = "inherit",
-    stderr = "inherit", grace = grace, background = true, env = { SEPTET_WATCH_LOG = log } })
+local function run_once(line, script, options, changes, files)
+  local command_options = table.move(line, 1, #line, 1, { stdin = "inherit", stdout = "inherit",
+    stderr = "inherit", grace = options.grace or 5, background = true,
+    env = { SEPTET_WATCH_LOG = options.log } })
   local changed
   task.group(function(group)
     -- Cancelled during its start, a process would be killed.
-    local child <close> = task.shield(process.spawn, options)
+    local child <close> = task.shield(process.spawn, command_options)
     local over = false
     local _ <close> = setmetatable({}, { __close = function() over = true end })
     local reporter = group:spawn(function()
       local code, signal = child:wait()
       if signal == "INT" then task.sleep(0.2) end -- Ctrl-C is about to cancel this task, too
-      if not over then report_end(changes.script, code, signal) end
+      if not over then report_end(script, code, signal) end
     end)
-    changed = changes:await(files)
+    changed = await_change(script, files, changes)
     reporter:cancel()
   end)
   return changed
@@ -118,18 +93,17 @@ end
 ---@async
 local function watch(line, script, options)
   local folder <close> = fs.temp_dir()
-  local log = folder.path .. "/loaded"
-  fs.write(log, "", { sync = false })
-  local changes = setmetatable({ paths = {}, count = 0, event = sync.event(), script = script },
-    Changes)
+  options.log = folder.path .. "/loaded"
+  fs.write(options.log, "", { sync = false })
+  local changes = watch_changes.new()
   task.group(function(group)
     local files = watch_files.new(group, function(path) changes:note(path) end)
     files:add(script)
     for _, path in ipairs(options.also or {}) do files:add_also(path) end
-    group:spawn(read_reports, log, files, changes)
+    group:spawn(read_reports, options.log, files, changes)
     while true do
-      local changed = run_once(line, log, options.grace or 5, changes, files)
-      say("%s: running '%s' again", describe(changed), script)
+      local changed = run_once(line, script, options, changes, files)
+      say("%s: running '%s' again", watch_changes.describe(changed), script)
     end
   end)
 end

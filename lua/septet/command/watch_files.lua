@@ -92,13 +92,14 @@ local function follow(self, folder, recursive)
   end)
 end
 
---- Watches a file, which need not exist.
+--- Watches a file, which need not exist. Returns its path as changes name it.
 ---@async
 ---@param path string
 ---@param mark string|nil digest of the contents that the script has seen
+---@return string
 function Files:add(path, mark)
   path = plain(path)
-  if self.marks[path] then return end
+  if self.marks[path] then return path end
   local now = mark_of(path)
   self.marks[path] = mark and #mark == #now and mark or now
   follow(self, existing_folder(path))
@@ -110,6 +111,7 @@ function Files:add(path, mark)
     end)
   end
   self.on_event(path) -- it may have changed before it was watched
+  return path
 end
 
 -- Returns a pattern of Lua for one of a shell.

@@ -124,7 +124,8 @@ end
 
 -- --- all files ---
 
-local function run_files(list, options)
+-- `log` names the file to which the process of a file reports what it loads, or is nil.
+local function run_files(list, options, log)
   local parent = require "septet.test.parent"
   local results = gather(options)
   parent.run(list, {
@@ -133,6 +134,7 @@ local function run_files(list, options)
     words = pass_on(options),
     fail_fast = options.fail_fast,
     repeats = options.repeat_ or 1,
+    log = log,
     real_time = function(file) return options.real_time or files.is_real_time(file) end,
   }, results)
   return results
@@ -154,6 +156,16 @@ local function conclude(results, options)
   return results.failed > 0 and FAILED or PASSED
 end
 
+-- Runs the files again after changes, until Ctrl-C, and ends with the status of the last run.
+---@async
+local function watch(paths, options)
+  local status = require "septet.test.watch".run(paths, options, function(list, log)
+    local results = run_files(list, options, log)
+    return results, conclude(results, options)
+  end)
+  load "return _G"().os.exit(status) -- else the process would end by the signal
+end
+
 --- Runs the command with the words behind its name. Returns its exit status.
 ---@async
 function command.run(...)
@@ -163,6 +175,9 @@ function command.run(...)
   options.timeout = options.timeout or LIMIT
   options.repeat_ = options["repeat"]
   if options.shuffle == true then options.shuffle = math.random(1, 999999) end
+  if options.watch and (options.in_process or options.list) then
+    return refuse("'--watch' goes with neither '--in-process' nor '--list'")
+  end
   if options.in_process then
     if #paths ~= 1 then return refuse("'--in-process' runs one file, not %d", #paths) end
     local results = run_here(paths[1], options, private)
@@ -176,8 +191,9 @@ function command.run(...)
   if #list == 0 then
     io.stderr:write("septet: there are no files *_spec.lua or *_test.lua in ",
       #paths > 0 and terminal.escape(table.concat(paths, ", ")) or "this folder", "\n")
-    return USAGE
+    if not options.watch then return USAGE end
   end
+  if options.watch then return watch(paths, options) end
   return conclude(run_files(list, options), options)
 end
 

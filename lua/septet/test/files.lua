@@ -18,7 +18,10 @@ local function is_wanted(_, entry)
     or entry.name:find "_test%.lua$" ~= nil
 end
 
-local function folders_here()
+--- Returns the folders in which tests are looked for if none are named.
+---@async
+---@return string[]
+function files.folders()
   local list = {}
   for _, name in ipairs(FOLDERS) do
     if is_folder(name) then list[#list + 1] = name end
@@ -38,7 +41,7 @@ function files.find(paths)
     if not seen[path] then list[#list + 1] = path end
     seen[path] = true
   end
-  for _, path in ipairs(#paths > 0 and paths or folders_here()) do
+  for _, path in ipairs(#paths > 0 and paths or files.folders()) do
     if fs.stat(path).type == "directory" then
       for found, entry in fs.walk(path:gsub("(.)/+$", "%1"), { sort = true, filter = is_wanted }) do
         if entry.type ~= "directory" then add(found) end

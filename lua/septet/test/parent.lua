@@ -105,24 +105,26 @@ local function conclude(run, results, kept, code, signal)
   run.failed = true
 end
 
-local function command_of(path, file, words, token)
+local function command_of(path, file, words, token, log)
   local list = { path, "test", "--in-process", "--report=" .. token }
   for _, word in ipairs(words) do list[#list + 1] = word end
   list[#list + 1] = "--"
   list[#list + 1] = file
   list.stdin, list.stderr, list.group = "null", "stdout", true
+  list.env = log and { SEPTET_WATCH_LOG = log } or nil
   return list
 end
 
 -- Runs a file once. Returns its run.
-local function run_once(file, words, results, timeout)
+local function run_once(file, words, results, options)
   local path = program.table().path
   local token = hash.random(12, "hex")
   local kept = { text = "" }
   local run = { file = file, deferred = 0, changed_at = task.now(), started_at = task.now() }
   local take = frames.decoder(token, function(text) append(kept, text) end,
     taker_of(run, results, kept))
-  local proc <close> = process.spawn(command_of(path, file, words, token))
+  local proc <close> = process.spawn(command_of(path, file, words, token,
+    options.log and options.log(file)))
   local function read()
     while true do
       local piece = proc.stdout:read(PIECE)
@@ -132,7 +134,7 @@ local function run_once(file, words, results, timeout)
   end
   task.group(function(group)
     local reader = group:spawn(read)
-    local watch = group:spawn(watch_time, run, proc, path, timeout)
+    local watch = group:spawn(watch_time, run, proc, path, options.timeout)
     local code, signal = proc:wait()
     watch:cancel()
     task.wait({ reader }, { timeout = DRAIN }) -- what it started may hold its output open
@@ -150,6 +152,7 @@ end
 ---@field real_time fun(file: string): boolean
 ---@field fail_fast boolean|nil
 ---@field repeats integer
+---@field log (fun(file: string): string)|nil names the file that gets reports of what is loaded
 
 --- Runs the files, `jobs` at once.
 ---@async
@@ -167,10 +170,10 @@ function parent.run(files, options, results)
     if stop then return end
     local is_real = options.real_time(file)
     local run = run_once(file, is_real and words_with "--real-time" or words_with(), results,
-      options.timeout)
+      options)
     if run.deferred > 0 and not (run.failed and options.fail_fast) then
       local again = run_once(file, words_with("--real-time", "--only-real-time"), results,
-        options.timeout)
+        options)
       run.failed = run.failed or again.failed
     end
     if run.failed and options.fail_fast then stop = true end
