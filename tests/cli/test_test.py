@@ -53,7 +53,7 @@ class Ends(Runner):
                   "it('and the next one runs', function() end)\n")
         result = self.tests()
         self.assertEqual(result.status, 1)
-        self.assertIn("too slow: it did not end within 5 s\n", result.out)
+        self.assertIn("too slow: it did not end within a day of its virtual clock\n", result.out)
         self.assertRegex(result.out, r"#\d+ hangs +wait")
         self.assertIn("a_spec.lua:4", result.out)
         self.assertTrue(result.out.endswith("1 passed, 1 failed\n"), result)
@@ -133,6 +133,18 @@ class Clocks(Runner):
                    "it('flows, too', function() expect(jumps()).same(false) end)\n")
         result = self.tests("--jobs=1")
         self.check(result, out="ok jumps\nok flows\nok flows, too\n3 passed, 0 failed\n")
+
+
+    def test_time_of_the_virtual_clock_is_limited_if_that_is_asked_for(self):
+        self.spec("a_spec.lua", "local function hour() task.sleep(3600) end\nit('a', hour)\n"
+                  "it('b', { timeout = 3601 }, hour)\nit('c', { timeout = 3599 }, hour)\n")
+        result = self.tests()
+        self.assertEqual(result.status, 1)
+        self.assertTrue(result.out.startswith("ok a\nok b\nnot ok c\n"), result)
+        self.assertIn("too slow: it did not end within 3599 s\n", result.out)
+        result = self.tests("--timeout=3000")
+        self.assertTrue(result.out.startswith("not ok a\nok b\nnot ok c\n"), result)
+        self.assertIn("too slow: it did not end within 3000 s\n", result.out)
 
 
 class Choice(Runner):

@@ -53,7 +53,7 @@ local function arguments(path, options)
 end
 
 ---@class septet.test.ChildOptions
----@field timeout number seconds
+---@field timeout number|nil seconds, of the clock on which it runs
 ---@field real_time boolean|nil the process runs on the real clock
 ---@field only_real_time boolean|nil only the tests that ask for the real clock
 ---@field helper string[]|nil

@@ -9,7 +9,6 @@ local terminal = require "septet.trace.terminal"
 local words_of = require "septet.command.words"
 
 local PASSED <const>, FAILED <const>, USAGE <const> = 0, 1, 2
-local LIMIT <const> = 5 -- seconds for a test
 local MOST_JOBS <const> = 8
 
 local function refuse(format, ...)
@@ -50,12 +49,13 @@ end
 
 -- Returns the words by which the options are passed on to the process of a file.
 local function pass_on(options)
-  local words = { ("--timeout=%.17g"):format(options.timeout) }
+  local words = {}
   for _, name in ipairs { "filter", "exclude", "tags", "helper" } do
     for _, value in ipairs(options[name] or {}) do
       words[#words + 1] = "--" .. name .. "=" .. value
     end
   end
+  if options.timeout then words[#words + 1] = ("--timeout=%.17g"):format(options.timeout) end
   if options.shuffle then words[#words + 1] = ("--shuffle=%d"):format(options.shuffle) end
   if options.fail_fast then words[#words + 1] = "--fail-fast" end
   if options.list then words[#words + 1] = "--list" end
@@ -130,7 +130,7 @@ local function run_files(list, options, log)
   local results = gather(options)
   parent.run(list, {
     jobs = math.max(options.list and 1 or options.jobs or processors(), 1),
-    timeout = options.timeout,
+    timeout = options.timeout or 0,
     words = pass_on(options),
     fail_fast = options.fail_fast,
     repeats = options.repeat_ or 1,
@@ -172,7 +172,6 @@ function command.run(...)
   local private, given = split { ... }
   local options, paths = words_of.parse("test", given)
   if not options then return paths end
-  options.timeout = options.timeout or LIMIT
   options.repeat_ = options["repeat"]
   if options.shuffle == true then options.shuffle = math.random(1, 999999) end
   if options.watch and (options.in_process or options.list) then

@@ -147,7 +147,7 @@ end
 
 ---@class septet.test.ParentOptions
 ---@field jobs integer
----@field timeout number seconds
+---@field timeout number seconds that a test may take, if they were asked for; else 0
 ---@field words string[] options for the processes
 ---@field real_time fun(file: string): boolean
 ---@field fail_fast boolean|nil
