@@ -27,6 +27,14 @@ class Ends(Runner):
         self.spec("a_spec.lua", "it('adds', function() expect(1 + 1).equal(2) end)\n")
         self.check(self.tests(), out="ok adds\n1 passed, 0 failed\n")
 
+    def test_a_nil_is_a_value_like_others(self):
+        self.spec("a_spec.lua", "it('is nil', function()\nexpect(nil).equal(nil)\n"
+                  "expect(nil).never.equal(1)\nexpect(nil).falsy()\nexpect(nil).same(nil)\n"
+                  "expect(nil).equal(1)\nend)\n")
+        result = self.tests()
+        self.assertEqual(result.status, 1)
+        self.assertIn("a_spec.lua:7: expected 1, got nil\n", result.out)
+
     def test_a_failing_one(self):
         self.spec("a_spec.lua", "describe('tables', function()\n"
                   "it('differ', function()\nprint 'hello'\n"

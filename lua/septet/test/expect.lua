@@ -150,7 +150,7 @@ local known = { never = true }
 for name in pairs(checks) do known[name] = true end
 
 function meta.__index(self, name)
-  if name == "never" then return new(self[VALUE], not self[NEGATED]) end
+  if name == "never" then return new(rawget(self, VALUE), not rawget(self, NEGATED)) end
   local check = checks[name]
   if not check then
     local meant = aliases[name]
@@ -161,11 +161,12 @@ function meta.__index(self, name)
     if rawequal((...), self) then
       args.usage("'%s' is a function: call it with a dot", name)
     end
-    local holds, text, opposite, result = check(self[VALUE], ...)
-    if self[NEGATED] then holds, text = not holds, opposite end
+    local value = rawget(self, VALUE) -- of nil there is no field, which __index would be asked for
+    local holds, text, opposite, result = check(value, ...)
+    if rawget(self, NEGATED) then holds, text = not holds, opposite end
     if not holds then fail(text) end
     if result ~= nil then return result end
-    return self[VALUE]
+    return value
   end
 end
 
