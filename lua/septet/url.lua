@@ -330,6 +330,7 @@ end
 ---@param text string
 ---@return string|nil
 function url.origin(text)
+  check(text, 1, "origin")
   local u = url.parse(text)
   if not u.scheme or not u.host or u.host == "" then return nil end
   return url.build({ scheme = u.scheme, host = u.host, port = u.port }):match "^[^/]*//[^/]*"
@@ -340,6 +341,8 @@ end
 ---@param b string
 ---@return boolean
 function url.same_origin(a, b)
+  check(a, 1, "same_origin")
+  check(b, 2, "same_origin")
   local origin = url.origin(a)
   return origin ~= nil and origin == url.origin(b)
 end

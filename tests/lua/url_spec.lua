@@ -255,5 +255,8 @@ describe("comparing", function()
     equal({ url.origin "mailto:a", url.origin "/x", url.origin "file:///x" }, {})
     equal({ url.same_origin("http://a", "http://A:80/x"), url.same_origin("http://a", "https://a"),
       url.same_origin("/a", "/a") }, { true, false, false })
+    local ok, err = pcall(url.same_origin, "http://a", nil) -- as url of a link that is no URL
+    equal({ ok, err.kind, err.message:match "bad.*" },
+      { false, "Usage", "bad argument #2 to 'same_origin' (string expected, got nil)" })
   end)
 end)
