@@ -8,7 +8,7 @@ local session <close> = http.session { limit = 32, limit_per_host = 8, timeout =
 local seen, broken = {}, 0
 
 local function check(group, address, found_on)
-  if not url.parse(address).scheme:find "^http" then return end
+  if not (address or ""):lower():find "^https?:" then return end -- nil if it is no URL
   address = url.normalize(address)
   if seen[address] then return end
   seen[address] = true
