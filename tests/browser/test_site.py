@@ -91,6 +91,10 @@ class Site(unittest.TestCase):
         self.assertIn("task.as_completed", self.browser.run(
             "document.getElementById(location.hash.slice(1)).textContent"))
 
+    def test_the_search_finds_pages_for_users_first(self):
+        for words in "watch files", "order of results", "rate limit", "child process":
+            self.assertNotRegex(self.search(words)[0][0], "internals/|conformance|faults", words)
+
     def test_the_search_says_that_it_finds_nothing(self):
         self.assertEqual(self.search("xyzzyxyzzy"), [])
         self.assertEqual(self.browser.run(
