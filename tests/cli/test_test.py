@@ -2,8 +2,10 @@
 """septet test: how tests end, and what is reported of them."""
 
 import os
+import pty
 import re
 import socket
+import subprocess
 import unittest
 import xml.etree.ElementTree as tree
 
@@ -237,6 +239,63 @@ ALL = ("it('passes', function() print 'fine' end)\n"
        "it('errs', function() error({}) end)\n"
        "it('hangs', function() task.sleep(math.huge) end)\n"
        "pending 'later'\n")
+
+
+def plain(text):
+    return re.sub("\x1b\\[[0-9]*m", "", text)
+
+
+class Terminal(Runner):
+    """The report on a terminal: dots and colours."""
+
+    def shown(self, *words, env=None):
+        """Returns what a terminal shows, and the status."""
+        master, slave = pty.openpty()
+        process = subprocess.Popen(
+            [harness.SEPTET, "test", "--jobs=1", *words], cwd=self.dir,
+            env=harness.environment({"NO_COLOR": "", **(env or {})}), stdin=subprocess.DEVNULL,
+            stdout=slave, stderr=slave, preexec_fn=harness.default_signals)
+        self.addCleanup(process.kill)
+        os.close(slave)
+        text = b""
+        try:
+            while data := os.read(master, 65536):
+                text += data
+        except OSError:  # EIO: it has ended
+            pass
+        os.close(master)
+        return text.decode().replace("\r\n", "\n"), process.wait()
+
+    def test_each_test_is_a_coloured_dot(self):
+        self.spec("a_spec.lua", "it('a', function() end)\n"
+                  "it('b', function() expect(1).equal(2) end)\npending 'c'\n")
+        text, status = self.shown()
+        self.assertEqual(status, 1)
+        self.assertTrue(text.startswith(
+            "\x1b[32m.\x1b[0m\x1b[31mF\x1b[0m\x1b[33ms\x1b[0m\n\n\x1b[1m1. b\x1b[0m\n"), [text])
+        self.assertTrue(text.endswith(
+            "\x1b[32m1 passed\x1b[0m, \x1b[31m1 failed\x1b[0m, \x1b[33m1 skipped\x1b[0m\n"), [text])
+
+    def test_no_color_leaves_the_dots(self):
+        self.spec("a_spec.lua", "it('a', function() end)\n"
+                  "it('b', function() expect(1).equal(2) end)\npending 'c'\n")
+        coloured, _ = self.shown()
+        text, status = self.shown(env={"NO_COLOR": "1"})
+        self.assertEqual(status, 1)
+        self.assertNotIn("\x1b", text)
+        self.assertTrue(text.startswith(".Fs\n\n1. b\n"), [text])
+        self.assertEqual(text, plain(coloured))
+
+    def test_a_line_has_72_dots(self):
+        for count, lines in ((72, ["." * 72]), (73, ["." * 72, "."])):
+            self.spec("a_spec.lua", "for i = 1, %d do it('t', function() end) end\n" % count)
+            text, status = self.shown()
+            self.assertEqual(status, 0)
+            self.assertEqual(plain(text).splitlines(), lines + ["%d passed, 0 failed" % count])
+
+    def test_programs_get_no_colours_on_a_terminal(self):
+        self.spec("a_spec.lua", "it('a', function() end)\n")
+        self.assertEqual(self.shown("--tap"), ("TAP version 14\nok 1 - a\n1..1\n", 0))
 
 
 class Reports(Runner):
