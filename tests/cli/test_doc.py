@@ -37,7 +37,10 @@ class Doc(harness.Case):
                             ("SessionOptions", "septet.SessionOptions\n"),
                             ("HttpError", "septet.HttpError\n"),
                             ("timeout.connect", 'HttpError with the code "timeout"\n'),
-                            ("HttpError.dns", 'HttpError with the code "dns"\n')):
+                            ("HttpError.dns", 'HttpError with the code "dns"\n'),
+                            ("expect", "expect(value: any): septet.Expectation\n"),
+                            ("raises", "expect.raises("), ("expect.never", "expect.never: "),
+                            ("it", "it(title: string, ")):
             with self.subTest(word):
                 self.assertTrue(self.doc(word).startswith(first))
 

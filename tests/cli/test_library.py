@@ -31,7 +31,8 @@ class Library(harness.Case):
         modules = [n[:-4] for n in os.listdir(os.path.join(ROOT, "lua", "septet"))
                    if n.endswith(".lua") and n != "init.lua"]
         self.assertEqual([os.path.relpath(path, LIBRARY) for path in FILES],
-                         ["septet.lua"] + sorted("septet/%s.lua" % n for n in modules + ["errors"]))
+                         ["septet.lua"] + sorted("septet/%s.lua" % n
+                                                 for n in modules + ["errors", "tests"]))
         self.check(self.tool("check.lua", *FILES))
 
     def test_the_module_of_a_file_is_what_it_returns(self):
@@ -39,11 +40,19 @@ class Library(harness.Case):
             with open(path) as file:
                 text = file.read()
             module = os.path.relpath(path, LIBRARY)[:-4].replace("/", ".")
-            if module == "septet.errors":
+            if module in ("septet.errors", "septet.tests"):
                 module = "_"
             self.assertIn("\n---@meta %s\n" % module, text)
             if module != "_":
                 self.assertRegex(text, r"\nreturn \w+\n$")
+
+    def test_what_files_of_tests_get_are_globals(self):
+        with open(os.path.join(LIBRARY, "septet", "tests.lua")) as file:
+            text = file.read()
+        self.assertIn("\nfunction it(title, options, fn) end\n", text)
+        self.assertIn("---@return septet.Expectation\nfunction expect(value) end\n", text)
+        self.assertIn("\nfunction Expectation.equal(expected) end\n", text)
+        self.assertNotIn("TestGlobals", text)
 
     def test_functions_that_wait_are_marked(self):
         with open(os.path.join(LIBRARY, "septet", "task.lua")) as file:
@@ -71,6 +80,8 @@ class Library(harness.Case):
                  "'a' is no parameter"),
                 ("---@class A\nlocal A = {}\nfunction A.f() end\nfunction A.f() end\n",
                  "'A.f' is defined twice"),
+                ("function f(a) end\n", "'a' has no type"),
+                ("function f() end\nfunction f() end\n", "'f' is defined in "),
                 ("---@param fun(\n", "name of a parameter expected"),
                 ("---@class A\n---@field f fun(a: string\n", "')' expected"),
                 ("---@class A\n---@field f table<string,>\n", "type expected"),

@@ -94,6 +94,11 @@ local function check(path)
     if block and block.type then use(path, number, block.type, known) end
     local owner, name, parameters = code:match "^function ([%w_]+)[.:]([%w_]+)%(([^)]*)%)"
     if owner then check_function(path, number, block, parameters) end
+    local global, listed = code:match "^function ([%w_]+)%(([^)]*)%)"
+    if global then
+      define(path, number, global)
+      check_function(path, number, block, listed)
+    end
     if not owner then owner, name = code:match "^([%w_]+)%.([%w_]+) =" end
     if owner then
       local key = owner .. "." .. name

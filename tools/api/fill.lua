@@ -188,7 +188,8 @@ local function check_names()
     end
     if not entry.section then
       fault(1, "'%s' has no entry", name)
-    elseif not entry.member.is_value and not pages.call(entry.section, entry.member.name) then
+    elseif not entry.member.is_value and not pages.call(entry.section, entry.member.name,
+        entry.class.name == names.GLOBALS) then
       fault(entry.section.line, "'%s' has no example", name)
     end
   end

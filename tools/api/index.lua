@@ -92,7 +92,7 @@ local function text_of(class, member, said, row, page)
   local code, printed = said and said.example, said and said.output
   local section = said and said.section or row and page.classes[class.name].section
   if not code and section and not member.is_value then
-    code, printed = pages.call(section, member.name)
+    code, printed = pages.call(section, member.name, class.name == names.GLOBALS)
   end
   return { text and text ~= "" and text or member.text, code, printed }
 end
@@ -132,7 +132,7 @@ function Entries:add_member(class, member, said, page)
   end
   local row = page.classes[class.name] and page.classes[class.name][member.name]
   self:add({ name = name, class = class.name, async = member.async or nil,
-    kind = member.is_value and "field" or names.is_module(class.name) and "function" or "method",
+    kind = member.is_value and "field" or names.mark(class.name) == "." and "function" or "method",
     signature = name .. names.type_of(member), options = options and options.name or nil },
     text_of(class, member, said, row, page))
 end

@@ -6,11 +6,14 @@ local names = require "names"
 
 local library = {}
 
+local TESTS <const> = "septet.tests" -- no module: what septet test gives to files
+
 -- Returns the module that a class or an alias belongs to: that of the file which describes it.
 local function home(api, found)
   if names.is_module(found.name or "") then return found.name end
   local below = found.path:match "/septet/([%w_]+)[/.]"
   local module = "septet." .. below
+  if module == TESTS then return module end
   for _, known in ipairs(api.modules) do if known == module then return module end end
   return "septet.errors"
 end
@@ -51,6 +54,10 @@ local function add_function(out, variable, member, mark)
     table.concat(parameters, ", "))
 end
 
+local function add_globals(out, class)
+  for _, member in ipairs(class.members) do add_function(out, "", member, "") end
+end
+
 local function add_class(out, class, variable)
   add_text(out, class.text)
   add(out, "---@class %s%s", class.name,
@@ -63,7 +70,7 @@ local function add_class(out, class, variable)
   end
   for _, operator in ipairs(class.operators) do add(out, "---@operator %s", operator) end
   if variable then add(out, "local %s = {}\n", variable) else out[#out + 1] = "" end
-  local mark = names.is_module(class.name) and "." or ":"
+  local mark = names.mark(class.name)
   for _, member in ipairs(class.members) do
     if model.is_public(member) then add_function(out, variable, member, mark) end
   end
@@ -84,7 +91,9 @@ local function definitions(api, module)
   if api.classes[module] then add_class(out, api.classes[module], variable) end
   for _, name in ipairs(api.order) do
     local class = api.classes[name]
-    if class.public and name ~= module and home(api, class) == module then
+    if name == names.GLOBALS and module == TESTS then
+      add_globals(out, class)
+    elseif class.public and name ~= module and home(api, class) == module then
       add_class(out, class, #class.members > 0 and name:match "[%w_]+$" or nil)
     end
   end
@@ -101,6 +110,7 @@ function library.files(api)
   end
   for _, module in ipairs(api.modules) do put(module) end
   put "septet.errors"
+  put(TESTS)
   return list, texts
 end
 

@@ -2,6 +2,7 @@
 -- The classes, functions and aliases that the sources' annotations describe, and which of them are
 -- public: what a public module has, and all classes that its types lead to.
 local annotations = require "annotations"
+local names = require "names"
 local types = require "types"
 
 local model = {}
@@ -241,6 +242,7 @@ function model.read(root, lua, meta)
   bind(self)
   table.sort(self.modules)
   for _, module in ipairs(self.modules) do mark_public(self, module) end
+  mark_public(self, names.GLOBALS)
   for _, name in ipairs(self.order) do
     if model.is_error(self.classes[name]) then mark_public(self, name) end
   end

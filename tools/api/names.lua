@@ -7,7 +7,7 @@ local names = {}
 -- Classes whose objects are not called by their class.
 local SPOKEN = {
   StreamedResponse = "stream", RobotsRules = "rules", RobotsCache = "cache",
-  ServedRequest = "request", HtmlLink = "link", StreamWriter = "stdin",
+  Expectation = "expect", ServedRequest = "request", HtmlLink = "link", StreamWriter = "stdin",
 }
 
 --- Returns what an object of a class is called in the name of a method, as in "csv_reader:rows".
@@ -24,11 +24,20 @@ function names.is_module(class) return class == "septet" or class:find "^septet%
 --- results do not.
 function names.is_object(class) return #class.members > 0 end
 
+--- The class whose members are globals.
+names.GLOBALS = "septet.TestGlobals"
+
+--- Returns what stands between an object and the name of a function of its class.
+function names.mark(class)
+  return (names.is_module(class) or class == "septet.Expectation") and "." or ":"
+end
+
 --- Returns the name of a member or a field of a class.
 function names.of(class, member)
+  if class == names.GLOBALS then return member.name end
   local owner = class == "septet" and class or class:match "^septet%.(%l[%w_]*)$"
   if owner then return owner .. "." .. member.name end
-  return names.object(class) .. (member.is_value and "." or ":") .. member.name
+  return names.object(class) .. (member.is_value and "." or names.mark(class)) .. member.name
 end
 
 -- Returns a parameter as it stands in a signature.

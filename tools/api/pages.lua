@@ -130,7 +130,7 @@ end
 
 -- Returns the first block of a chapter that calls a function or a method, and what it prints.
 local function call_in(chapter, name)
-  local call = "[.:]" .. name .. "%f[^%w_]"
+  local call = name .. "%f[^%w_]"
   for _, section in ipairs(chapter) do
     for i, block in ipairs(section.blocks) do
       local text = block.kind == "code" and block.language == "lua" and table.concat(block, "\n")
@@ -144,8 +144,10 @@ local function call_in(chapter, name)
 end
 
 --- Returns the first example of the chapter around a section that calls a function or a method, by
---- its name, and what it prints.
-function pages.call(section, name) return call_in(section.chapter, name) end
+--- its name, and what it prints. The function may be a global.
+function pages.call(section, name, is_global)
+  return call_in(section.chapter, (is_global and "%f[%w_]" or "[.:]") .. name)
+end
 
 -- A module has a chapter, which may go on under further headings of the second level.
 local function begins_chapter(section)

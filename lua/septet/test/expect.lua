@@ -9,12 +9,10 @@ local difference = require "septet.test.difference"
 
 local show = difference.show
 
----@class septet.Expectation
----@field never septet.Expectation the opposite of each statement
 local checks = {}
 
 -- Each returns whether the statement holds, and a text for when it does not and one for when it
--- does not hold for "never".
+-- does not hold for "never". What editors know of them is in meta/septet/tests.lua.
 
 --- The values are equal: by ==, and tables field by field.
 ---@param expected any
