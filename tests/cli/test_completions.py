@@ -72,6 +72,9 @@ class Shell:
             (["-e", "x", ""], scripts | folder),
             (["--virtual-time", ""], scripts | folder),
             (["-e", ""], set()),
+            (["-l", "septet.h"], {"septet.hash", "septet.html", "septet.http"}),
+            (["doc", "task.gath"], {"task.gather"}),
+            (["doc", "septet.Ti"], {"septet.Timeout", "septet.Timeouts"}),
             (["one.lua", ""], files),
             (["trace", ""], {"run.trc"} | folder),
             (["trace", "--to", "h"], {"har", "html"}),
@@ -111,13 +114,20 @@ class Bash(Shell, Completions):
     def complete(self, *lines):
         source = ["set -u", "source " + shlex.quote(self.script("bash"))]
         for line in lines:
-            # As in readline, '=' is a word of its own, and the cursor may be right behind it.
-            words = [w for word in line for w in re.split("(=)", word) if w or word == ""]
+            # As in readline, '=' and ':' are words of their own, and the cursor may be right behind.
+            words = [w for word in line for w in re.split("([=:])", word) if w or word == ""]
             source += ["COMP_WORDS=(%s)" % " ".join(map(shlex.quote, words)),
                        "COMP_CWORD=%d" % (len(words) - 1), "COMPREPLY=()", "_septet",
                        '((${#COMPREPLY[@]})) && printf "%s\n" "${COMPREPLY[@]}"', "echo ."]
         out = self.shell("bash", "--norc", "-c", "\n".join(source))
         return [{offer.rstrip("=") for offer in part} for part in parts(out)]
+
+    def test_what_follows_a_colon_is_offered(self):
+        found = self.complete(["septet", "doc", "session:g"], ["septet", "doc", "session:"],
+                              ["septet", "doc", "sessio"])
+        self.assertEqual(found[0], {"get"})
+        self.assertLessEqual({"get", "post", "close"}, found[1])
+        self.assertIn("session:get", found[2])
 
     def test_it_is_registered(self):
         out = self.shell("bash", "--norc", "-c", "source %s; complete -p septet" %

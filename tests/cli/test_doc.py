@@ -44,6 +44,15 @@ class Doc(harness.Case):
             with self.subTest(word):
                 self.assertTrue(self.doc(word).startswith(first))
 
+    def test_all_names_are_printed_for_programs(self):
+        names = self.doc("--names").splitlines()
+        self.assertEqual(names, json.loads(self.doc("--json")))
+        self.assertLessEqual({"task.gather", "session:get", "septet.http"}, set(names))
+        for more in ("--json", "task"):
+            result = self.septet("doc", "--names", more)
+            self.assertEqual((result.status, result.out), (2, ""))
+            self.assertTrue(result.err.startswith("septet: '--names' stands alone\n"), result.err)
+
     def test_several_matches_are_listed(self):
         out = self.doc("close")
         self.assertRegex(out, r"^\d+ entries are called 'close':\n  channel:close ")

@@ -91,7 +91,7 @@ function command.parts(kind)
     return kinds, allowed, patterns
   end
   local names = { file = true, folder = true, pid = true, command = true, module = true,
-    text = true, number = true, seconds = true, url = true }
+    name = true, text = true, number = true, seconds = true, url = true }
   for word in kind:gmatch "[^|]+" do
     if word == "lua" then
       patterns[#patterns + 1] = "*.lua"

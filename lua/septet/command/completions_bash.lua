@@ -38,6 +38,16 @@ _septet_folders() {
     compopt -o filenames 2>/dev/null
 }
 
+# Completes the word $1 to the names that the program $2 knows and the pattern $3 matches.
+_septet_names() {
+    local found
+    while IFS= read -r found; do
+        if [[ $found == "$1"* && $found =~ $3 ]]; then
+            COMPREPLY+=("$found")
+        fi
+    done < <(command "$2" doc --names 2>/dev/null)
+}
+
 # Completes the word $1 to the numbers of the processes that run the program $2.
 _septet_processes() {
     local folder program
@@ -56,10 +66,11 @@ _septet() {
     local -a words=()
     local i word command='' cur option
     COMPREPLY=()
-    # Readline splits words at '=': they are joined again.
+    # Readline splits words at '=' and ':': they are joined again.
     for ((i = 0; i <= COMP_CWORD; i++)); do
         word=${COMP_WORDS[i]}
-        if ((i > 1)) && [[ $word == = || ${COMP_WORDS[i - 1]} == = && ${words[-1]} == --*= ]]; then
+        if ((i > 1)) && [[ $word == [=:] || ${COMP_WORDS[i - 1]} == : ||
+            ${COMP_WORDS[i - 1]} == = && ${words[-1]} == --*= ]]; then
             words[-1]+=$word
         else
             words+=("$word")
@@ -111,6 +122,10 @@ _septet() {
     else
         _septet_plain "$command" "$plain" "$cur" "${words[0]}"
     fi
+    # Readline puts the offers in the place of what stands behind the ':'.
+    if [[ $cur == *:* && $cur != --*=* && $COMP_WORDBREAKS == *:* ]]; then
+        COMPREPLY=("${COMPREPLY[@]#"${cur%"${cur##*:}"}"}")
+    fi
 }
 
 complete -F _septet septet
@@ -129,6 +144,10 @@ local function value(kind, word, model)
   end
   if kinds.folder then lines[#lines + 1] = ('_septet_folders "%s"'):format(word) end
   if kinds.pid then lines[#lines + 1] = ('_septet_processes "%s" "$4"'):format(word) end
+  if kinds.name then lines[#lines + 1] = ('_septet_names "%s" "$4" .'):format(word) end
+  if kinds.module then
+    lines[#lines + 1] = ([[_septet_names "%s" "$4" '^septet(\.[a-z_]+)?$']]):format(word)
+  end
   if kinds.command then
     lines[#lines + 1] = ('_septet_words "%s" "$_septet_commands"'):format(word)
   end

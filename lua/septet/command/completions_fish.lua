@@ -76,6 +76,14 @@ function __septet_files
     end
 end
 
+function __septet_names
+    septet doc --names 2>/dev/null
+end
+
+function __septet_modules
+    __septet_names | string match -r '^septet(?:\.[a-z_]+)?$'
+end
+
 complete -c septet -f
 complete -c septet -n '__septet_at script' -F
 ]==]
@@ -93,6 +101,8 @@ local function value(kind, model)
   if kinds.file then force = true end
   if kinds.folder then words[#words + 1] = "(__fish_complete_directories (commandline -ct) '')" end
   if kinds.pid then words[#words + 1] = "(__septet_processes)" end
+  if kinds.name then words[#words + 1] = "(__septet_names)" end
+  if kinds.module then words[#words + 1] = "(__septet_modules)" end
   if kinds.command then words[#words + 1] = "$__septet_commands" end
   return (#words > 0 and " -a " .. quoted(table.concat(words, " ")) or "")
     .. (force and " -F" or "")

@@ -18,6 +18,12 @@ _septet_processes() {
   compadd -a found
 }
 
+# Completes the names that the program knows and the pattern $1 matches.
+_septet_names() {
+  local -a found=(${(f)"$(septet doc --names 2>/dev/null)"})
+  compadd -- ${(M)found:#${~1}}
+}
+
 # Completes a script and, as the first word, also a command.
 _septet_scripts() {
   if (( _septet_is_first )); then
@@ -69,6 +75,8 @@ function Kinds:action(kind, words)
     lines[#lines + 1] = ("_files -g '(%s)'"):format(table.concat(patterns, "|"))
   end
   if kinds.folder then lines[#lines + 1] = "_files -/" end
+  if kinds.name then lines[#lines + 1] = "_septet_names '*'" end
+  if kinds.module then lines[#lines + 1] = "_septet_names 'septet(|.[[:lower:]]*)'" end
   if kinds.pid then lines[#lines + 1] = "_septet_processes" end
   if #lines == 0 then return " " end
   local body = table.concat(lines, "\n  ")

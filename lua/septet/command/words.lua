@@ -16,7 +16,8 @@
 --   notes    what --help says at the end
 --
 -- A kind is "text" (the default), "number", "seconds", "file", "folder", "lua" for Lua files,
--- "command", "pid", "url", patterns of files such as "*.trc *.lua", or words such as "bash|zsh".
+-- "command", "pid", "url", "module" of Septet, "name" of the API, patterns of files such as
+-- "*.trc *.lua", or words such as "bash|zsh".
 local terminal = require "septet.trace.terminal"
 local program = require "septet.command.program"
 

@@ -53,6 +53,11 @@ function command.run(...)
   if not options then return plain end
   if #plain > 1 then return select(2, words.refuse("doc", "one name at a time")) end
   local name = plain[1]
+  if options.names then
+    if name or options.json then return select(2, words.refuse("doc", "'--names' stands alone")) end
+    io.stdout:write(table.concat(index.names(), "\n"), "\n")
+    return DONE
+  end
   if not name then
     if options.json then return print_json(index.names()) end
     return print_list(index.modules(), "The modules; septet doc NAME shows one, and what it has:")

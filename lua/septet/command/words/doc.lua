@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The words of `septet doc`.
 return {
-  usage = "[--json] [NAME]",
+  usage = "[--json] [NAME]\n--names",
   text = [[
 Prints what a name of the API means: its types, its options, and an example.
 NAME is a function (task.gather), a method (session:get), a field
@@ -10,7 +10,8 @@ NAME is a function (task.gather), a method (session:get), a field
 lists the modules.]],
   options = {
     { "--json", "print the entry as JSON, or all names" },
+    { "--names", "print all names, one a line" },
   },
-  takes = { "text" },
+  takes = { "name" },
   notes = "Exit status: 0 printed, 1 there is no such name, 2 bad usage.",
 }
