@@ -142,22 +142,31 @@ it("load_test.lua sends what is due and reports percentiles", function()
   equal(#server.requests, 20)
 end)
 
-it("ship_logs.lua ships each line once, also behind a rotation", function()
+it("ship_logs.lua ships each line once, also behind a rotation, and again at its end", function()
   local folder <close> = fs.temp_dir()
-  local path, shipped, all = folder.path .. "/app.log", {}, task.future()
+  local path, shipped, shipper = folder.path .. "/app.log", {}, nil
+  local all, again = task.future(), task.future()
   local server <close> = testing.serve(function(request)
     for _, line in ipairs(request:json().lines) do shipped[#shipped + 1] = line end
-    if #shipped >= 4 then all:set() end
+    if #shipped == 4 then all:set() end
+    if #shipped == 5 then
+      shipper:kill "TERM"
+      return { delay = 60 }
+    elseif #shipped == 6 then
+      again:set()
+    end
     return { status = 200 }
   end)
   fs.write(path, "one\ntwo\n", { atomic = false })
-  local shipper <close> = process.spawn(words("ship_logs", path, server.url))
+  shipper = process.spawn(words("ship_logs", path, server.url))
   while #shipped < 2 do task.sleep(0.01) end
   fs.rename(path, path .. ".1")
   fs.write(path, "three\nfour\n", { atomic = false })
   all:await()
-  equal(shipped, { "one", "two", "three", "four" })
-  shipper:kill "TERM"
+  fs.append(path, "five\n")
+  again:await()
+  equal(shipped, { "one", "two", "three", "four", "five", "five" })
+  equal({ shipper:wait() }, { nil, "TERM" })
 end)
 
 it("backfill.lua goes on where it was killed, and tells each item once", function()
