@@ -114,7 +114,7 @@ class Bash(Shell, Completions):
     def complete(self, *lines):
         source = ["set -u", "source " + shlex.quote(self.script("bash"))]
         for line in lines:
-            # As in readline, '=' and ':' are words of their own, and the cursor may be right behind.
+            # As in readline, '=' and ':' are words of their own. The cursor may be right behind.
             words = [w for word in line for w in re.split("([=:])", word) if w or word == ""]
             source += ["COMP_WORDS=(%s)" % " ".join(map(shlex.quote, words)),
                        "COMP_CWORD=%d" % (len(words) - 1), "COMPREPLY=()", "_septet",
