@@ -98,7 +98,7 @@ function rate.pacer(option, origin)
   if option == nil then return nil end
   if type(option) == "string" then option = { option } end
   if type(option) ~= "table" or type(option[1]) ~= "string" then
-    args.usage("bad option 'rate' to 'session' (as \"10/s\" expected)")
+    args.usage("bad option 'rate' to 'session' (a text such as \"10/s\" expected)")
   end
   local key_of = key_function(option.per, origin)
   local window_of = new_windows(parse(option[1]))
