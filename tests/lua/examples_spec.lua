@@ -57,7 +57,8 @@ end)
 
 it("check_links.lua names the broken links and where they stand", function()
   local server <close> = site {
-    ["/"] = "<a href='a'>A</a> <a href='/gone#x'>B</a> <a href='mailto:x@y'>C</a>",
+    ["/"] = "<a href='a'>A</a> <a href='/gone#x'>B</a> <a href='mailto:x@y'>C</a>"
+      .. "<a href='http://['>no URL</a>",
     ["/a"] = "<base href='/b/'><a href='c'>D</a><a href='/'>E</a>",
     ["/b/c"] = "<p>no links",
   }
