@@ -18,7 +18,7 @@ files["tests"] = {
   ignore = { "211/ok" }, -- what pcall says first, where only the error matters
   read_globals = {
     "describe", "it", "equal", "raises", "raises_error", "misuse", "line", "in_order", "many", "MODE", "turns", "gate",
-    "with_ticker", "without_slow", "SUPPORT", "after_all", "expect",
+    "with_ticker", "without_slow", "SUPPORT", "before_all", "after_all", "expect",
   },
 }
 

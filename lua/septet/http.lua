@@ -31,6 +31,7 @@ function http.default()
   if not default or default.closed then
     forget_unloaded()
     default = session.new()
+    default.handle:set_shared()
     defaults[id] = default
   end
   return default

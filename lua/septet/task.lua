@@ -111,6 +111,7 @@ task.current = core.current
 ---@field name string
 ---@field status string as of task:status()
 ---@field waits_for string "" if it does not wait
+---@field spawned_at string|nil "file:line"; nil: the host spawned it
 ---@field children septet.TreeNode[]
 
 --- Returns the live tasks as a tree, with the main tasks first.

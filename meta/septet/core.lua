@@ -111,7 +111,8 @@ function core.late(t) end
 ---@param message string
 function core.warn(message) end
 
---- Returns the live tasks as a tree: {{id=, name=, status=, waits_for=, children=}, ...}.
+--- Returns the live tasks as a tree: {{id=, name=, status=, waits_for=, spawned_at=, children=},
+--- ...}.
 ---@return table
 function core.tree() end
 
@@ -674,6 +675,14 @@ function core.coverage_start() end
 ---@return table<string, integer[]>
 function core.coverage_stop() end
 
+--- Remembers from now on what scripts open, and the lines that open it.
+function core.census_begin() end
+
+--- Ends that. Returns the kind and the place of each that is still open, one after the other, in
+--- the order of opening.
+---@return string[]
+function core.census_end() end
+
 --- Returns the width of a terminal, 80 if it does not say; nil if the descriptor is none.
 ---@param descriptor integer
 ---@return integer|nil columns
@@ -764,8 +773,9 @@ function core.fs_temp() end
 
 ---@param path string for errors
 ---@param count integer most events that are kept
+---@param is_part boolean|nil something else closes it, which a census counts
 ---@return septet.WatchHandle
-function core.fs_watch(path, count) end
+function core.fs_watch(path, count, is_part) end
 
 ---@param path string
 ---@param from_end boolean|nil

@@ -122,6 +122,9 @@ function Pool:close() end
 ---@param total number|nil
 function Pool:set_plain(object, options, headers, total) end
 
+--- Says that no script is to close the session, so that no census counts it.
+function Pool:set_shared() end
+
 --- Returns a list of the cookies that have not expired, or of those that a URL gets.
 ---@param url string|nil in normal form
 ---@return septet.Cookie[]

@@ -100,23 +100,12 @@ static const opener files[] = {
     spt_open_csv_line,  spt_open_fs,           NULL,
 };
 static const opener others[] = {
-    spt_open_trace,
-    spt_open_trace_file,
-    spt_open_trace_mark,
-    spt_open_trace_ps,
-    spt_open_coverage,
-    spt_open_terminal,
-    spt_open_trace_task,
-    spt_open_net,
-    spt_open_load,
-    spt_open_gate,
-    spt_open_profile,
-    spt_open_html,
-    spt_open_redis,
-    spt_open_sqlite,
-    spt_open_process,
-    spt_open_thread,
-    NULL,
+    spt_open_trace,    spt_open_trace_file, spt_open_trace_mark,
+    spt_open_trace_ps, spt_open_coverage,   spt_open_census,
+    spt_open_terminal, spt_open_trace_task, spt_open_net,
+    spt_open_load,     spt_open_gate,       spt_open_profile,
+    spt_open_html,     spt_open_redis,      spt_open_sqlite,
+    spt_open_process,  spt_open_thread,     NULL,
 };
 
 /* Those that scripts need most often come first. */

@@ -339,7 +339,7 @@ static int l_tostring(lua_State *L)
 static void push_task_row(lua_State *L, const struct spt_task *t)
 {
     char text[512];
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 6);
     lua_pushinteger(L, t->id);
     lua_setfield(L, -2, "id");
     spt_task_push(L, t);
@@ -351,6 +351,11 @@ static void push_task_row(lua_State *L, const struct spt_task *t)
     spt_inspect_waits_for(t, text, sizeof text);
     lua_pushstring(L, text);
     lua_setfield(L, -2, "waits_for");
+    if (t->spawn.place) {
+        spt_inspect_write_place(&t->sched->trace, t->spawn.place, text, sizeof text);
+        lua_pushstring(L, text);
+        lua_setfield(L, -2, "spawned_at");
+    }
     lua_newtable(L);
     lua_setfield(L, -2, "children");
 }
@@ -374,7 +379,8 @@ static void push_children(lua_State *L, const struct spt_scope *scope)
     }
 }
 
-/* tree(): returns the live tasks as a tree: {{id=, name=, status=, waits_for=, children=}, ...}. */
+/* tree(): returns the live tasks as a tree: {{id=, name=, status=, waits_for=, spawned_at=,
+ * children=}, ...}. */
 static int l_tree(lua_State *L)
 {
     spt_check_most(L, 0);

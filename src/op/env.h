@@ -20,6 +20,7 @@ struct spt_driver;
 struct spt_loop;
 struct spt_trace_readers;
 struct spt_watcher;
+struct spt_census;
 
 struct spt_env_clock {
     bool is_virtual;      /* whether the clock is virtual */
@@ -44,6 +45,7 @@ struct spt_env {
     struct spt_link resources;
     struct spt_trace_readers *trace_readers; /* of lua/trace.c */
     struct spt_watcher *watcher;             /* of op/fs/watch.c; NULL: nothing is watched */
+    struct spt_census *census;               /* of op/census.c; NULL: there is none */
 };
 
 /* Returns the env of a library function, which is its first upvalue. */
@@ -52,12 +54,17 @@ static inline struct spt_env *spt_env(lua_State *L)
     return lua_touserdata(L, lua_upvalueindex(1));
 }
 
+/* Has the census not count a resource. Of op/census.c; called while there is one. */
+void spt_census_forget(struct spt_env *env, const struct spt_resource *resource);
+
 /* Adds an open resource, which the host releases at its end if a script has not. The host releases
  * them last first, while its driver and its loop still exist. So a resource may use those that were
  * acquired before it. */
 static inline void spt_env_add(struct spt_env *env, struct spt_resource *resource)
 {
     spt_list_push(&env->resources, &resource->link);
+    if (env->census)
+        spt_census_forget(env, resource);
 }
 
 /* Adds functions to the table on top of the stack, each with the env as its first upvalue. */

@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "core/check.h"
 #include "core/op.h"
+#include "op/census.h"
 #include "op/env.h"
 #include "op/file.h"
 #include "op/gate.h"
@@ -59,6 +60,7 @@ static bool no_job(struct spt_file_op *file_op)
  * knows its name. */
 static int open_push(septet_op *op, lua_State *L)
 {
+    static const struct spt_census_kind kind = {"a writer", NULL};
     struct spt_file_op *file_op = (struct spt_file_op *)op;
     struct spt_file *file = file_op->file;
     if (file->output)
@@ -67,6 +69,7 @@ static int open_push(septet_op *op, lua_State *L)
         spt_file_close(file);
         return spt_file_raise(L, file->path, "open", file_op->error ? file_op->error : UV_ENOMEM);
     }
+    spt_census_note(L, file_op->env, &file->resource, &kind);
     lua_setiuservalue(L, FILE_HANDLE, 1);
     lua_pushvalue(L, FILE_HANDLE);
     lua_pushinteger(L, (lua_Integer)file_op->len);

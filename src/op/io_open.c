@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/op.h"
 #include "loop/input.h"
+#include "op/census.h"
 #include "op/env.h"
 #include "op/gate.h"
 #include "op/io_error.h"
@@ -64,12 +65,14 @@ enum { PATH = 1, MAX_LINE, READER }; /* the stack of l_open */
 
 static int open_push(septet_op *op, lua_State *L)
 {
+    static const struct spt_census_kind kind = {"a reader", NULL};
     struct spt_reader *reader = ((struct open_op *)op)->reader;
     int error = op->status < 0 ? UV_ENOMEM : reader->input->error;
     if (error) {
         spt_reader_detach(reader);
         return spt_io_error_raise(L, "open", reader->path, error, NULL);
     }
+    spt_census_note(L, ((struct open_op *)op)->env, &reader->resource, &kind);
     lua_pushvalue(L, READER);
     return 1;
 }

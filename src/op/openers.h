@@ -41,5 +41,6 @@ void spt_open_html(lua_State *L, struct spt_env *env);
 void spt_open_thread(lua_State *L, struct spt_env *env);
 void spt_open_redis(lua_State *L, struct spt_env *env);
 void spt_open_sqlite(lua_State *L, struct spt_env *env);
+void spt_open_census(lua_State *L, struct spt_env *env);
 
 #endif

@@ -73,8 +73,8 @@ class Ends(Runner):
                   "task.background(function() task.sleep(1000) end)\nend)\n")
         result = self.tests()
         self.assertEqual(result.status, 1)
-        self.assertIn("the test left behind:\n     task a_spec.lua:3#", result.out)
-        self.assertIn("which waits for sleep 1000 s", result.out)
+        self.assertRegex(result.out, r"the test left behind:\n     a task goes on, spawned at "
+                         r"a_spec\.lua:3: a_spec\.lua:3#\d+, which waits for sleep 1000 s\n")
 
     def test_an_erring_one(self):
         self.spec("a_spec.lua", "it('errs', function()\nlocal x\nx.y = 1\nend)\n")
@@ -105,6 +105,19 @@ class Ends(Runner):
         self.assertIn("not ok is killed\n", result.out)
         self.assertIn("signal KILL ended the process of this file", result.out)
 
+    @unittest.skipIf(os.environ.get("SEPTET_SANITIZED"), "a sanitizer reserves more than the limit")
+    def test_one_that_runs_out_of_memory(self):
+        self.spec("a_spec.lua", "it('fills the memory', { timeout = 60 }, function()\n"
+                  "local kept = {}\nfor i = 1, math.huge do\n"
+                  "kept[i] = ('x'):rep(1 << 20) .. i\nend\nend)\n"
+                  "it('and the next one runs', function() end)\n")
+        result = self.septet(argv=["sh", "-c", 'ulimit -v 200000; exec "$0" test --slowest=0',
+                                   harness.SEPTET])
+        self.assertEqual(result.status, 1)
+        self.assertEqual(result.out, "not ok fills the memory\nok and the next one runs\n\n"
+                         "1. fills the memory\n   a_spec.lua:2\n   not enough memory\n\n"
+                         "1 passed, 1 failed\n")
+
     def test_one_that_computes_for_ever_shows_where(self):
         self.spec("a_spec.lua", "it('spins', { timeout = 0.2 }, function()\n"
                   "while true do end\nend)\n")
@@ -131,6 +144,90 @@ class Ends(Runner):
         result = self.tests("nowhere")
         self.assertEqual(result.status, 2)
         self.assertIn("'nowhere'", result.err)
+
+
+# What a test may leave open: what the census calls it, and the expression that makes it.
+KINDS = (
+    ("an HTTP session", "http.session()"),
+    ("a reader", "io.open 'a.txt'"),
+    ("a writer", "io.create 'out.txt'"),
+    ("a server", "net.listen { path = 'socket' }"),
+    ("a connection", "net.connect { path = outer.path }"),
+    ("a connection", "accepted()"),
+    ("a process", "process.spawn { 'sleep', '1000', background = true }"),
+    ("a temporary file or folder", "fs.temp_dir()"),
+    ("a temporary file or folder", "fs.temp_file()"),
+    ("a watch of files", "fs.watch '.'"),
+    ("a walk of folders", "fs.walk '.'"),
+    ("a tail of a file", "fs.tail 'a.txt'"),
+)
+
+CENSUS = HEAD + """local fs, http, io, net, process = require 'septet.fs', require 'septet.http',
+  require 'septet.io', require 'septet.net', require 'septet.process'
+local outer
+before_all(function() outer = net.listen { path = 'outer' } end)
+local function accepted()
+  local client <close> = net.connect { path = outer.path }
+  return outer:accept()
+end
+"""
+
+
+class Census(Runner):
+    """What a test leaves open fails it, with the line that made it."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("a.txt", "a\n")
+
+    def test_each_kind_is_named_with_its_line(self):
+        self.write("a_spec.lua", CENSUS + "".join(
+            "it('%d', function()\n local _ = %s\nend)\n" % item
+            for item in enumerate(make for _, make in KINDS)))
+        result = self.tests()
+        first = CENSUS.count("\n") + 2
+        lines = [first + 3 * i for i in range(len(KINDS))]
+        lines[5] = CENSUS.split("\n").index("  return outer:accept()") + 1
+        told = re.findall(r"left behind:\n +(.*) was left open, made at (.*)\n", result.out)
+        self.assertEqual(told, [(kind, "a_spec.lua:%d" % line)
+                                for (kind, _), line in zip(KINDS, lines)], result)
+        self.assertTrue(result.out.endswith("0 passed, %d failed\n" % len(KINDS)), result)
+
+    def test_what_is_closed_is_none_of_it(self):
+        self.write("a_spec.lua", CENSUS + "".join(
+            "it('%d', function()\n local _ <close> = %s\nend)\n" % item
+            for item in enumerate(make for _, make in KINDS)))
+        result = self.tests()
+        self.assertEqual(result.status, 0, result)
+
+    def test_nor_is_what_ends_with_the_test(self):
+        self.write("a_spec.lua", CENSUS + "it('a process', function()\n"
+                   "process.spawn { 'sleep', '1000' }\nend)\n"
+                   "it('one that ended', function()\n"
+                   "process.spawn({ 'true', background = true }):wait()\nend)\n"
+                   "it('the default session', function()\n"
+                   "pcall(http.get, 'http://127.0.0.1:1/')\nend)\n"
+                   "it('loops that end', function()\n"
+                   "for _ in fs.walk '.' do end\nfor _ in fs.walk '.' do break end\nend)\n")
+        self.check(self.tests("--real-time"), out="ok a process\nok one that ended\n"
+                   "ok the default session\nok loops that end\n4 passed, 0 failed\n")
+
+    def test_each_test_has_a_census_of_its_own(self):
+        self.write("a_spec.lua", CENSUS + "local kept\n"
+                   "before_all(function() kept = http.session() end)\n"
+                   "it('leaks', function() kept = { kept, http.session(), http.session() } end)\n"
+                   "it('does not', function() end)\n"
+                   "it('may', { leaks = true }, function() kept = http.session() end)\n")
+        result = self.tests()
+        self.assertEqual(result.out.count("an HTTP session was left open"), 2, result)
+        self.assertTrue(result.out.endswith("2 passed, 1 failed\n"), result)
+
+    def test_many_things_that_are_closed_leave_those_that_are_not(self):
+        self.write("a_spec.lua", CENSUS + "it('leaks one of many', function()\n"
+                   "local kept = {}\nfor i = 1, 300 do\nkept[i] = http.session()\n"
+                   "if i ~= 150 then kept[i]:close() end\nend\nend)\n")
+        result = self.tests()
+        self.assertEqual(result.out.count("was left open"), 1, result)
 
 
 class Clocks(Runner):

@@ -3,6 +3,7 @@
 local jobs, process = require "septet.jobs", require "septet.process"
 local command = require "command"
 
+before_all(require "jobs_engines".start)
 require "jobs_command".on "redis"
 
 describe("septet jobs on a server with a password", function()

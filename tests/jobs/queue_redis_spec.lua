@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- What scripts expect of a queue, on a Redis server.
+before_all(require "jobs_engines".start)
 require "jobs_queue" "redis"
 
 describe("the end", function()

@@ -150,7 +150,7 @@ describe("M3: cookies of a session", function()
     equal(session:cookies(), {})
   end)
 
-  it("a session without a jar says so, and a closed one", function()
+  it("a session without a jar says so, and a closed one", { leaks = true }, function()
     local plain <close> = http.session()
     for _, session in ipairs { plain, http.session { cookies = false } } do
       for _, method in ipairs { "cookies", "clear_cookies" } do

@@ -135,7 +135,8 @@ describe("a writer", function()
     equal({ contents(f.path), contents(f.part) }, { "first more", "second" })
   end)
 
-  it("a writer is closed at the end of its block, and by the collector", function()
+  it("a writer is closed at the end of its block, and by the collector",
+    { leaks = true }, function()
     local f <close> = files.temporary()
     do
       local w <close> = sio.create(f.path) -- luacheck: ignore
@@ -207,7 +208,7 @@ describe("a wait for the disk", function()
     equal(got:sub(1, -4):find "[^x]", nil)
   end)
 
-  it("a file whose open is cancelled is free again", function()
+  it("a file whose open is cancelled is free again", { leaks = true }, function()
     local f <close> = files.temporary()
     local t = task.spawn(sio.create, f.path)
     task.checkpoint()

@@ -284,7 +284,7 @@ describe("a session", function()
       "client")
   end)
 
-  it("a collected session ends none of its requests", function()
+  it("a collected session ends none of its requests", { leaks = true }, function()
     local t = task.spawn(function() return http.session():get(URL .. "/delay/0.02").body end)
     turns(2)
     collectgarbage()

@@ -153,7 +153,8 @@ describe("surplus arguments", function()
     end)
   end
 
-  it("X-10: surplus arguments are refused by the methods of each object", function()
+  it("X-10: surplus arguments are refused by the methods of each object",
+    { leaks = true }, function()
     for _, object in ipairs(OBJECTS) do
       for name, most in pairs(object[2]) do
         local self = object[1]()
@@ -218,7 +219,8 @@ describe("surplus arguments", function()
     equal(task.gather({}, nil, nil).n, 0)
   end)
 
-  it("X-10: what a loop or the end of a variable passes is not surplus", function()
+  it("X-10: what a loop or the end of a variable passes is not surplus",
+    { leaks = true }, function()
     local ch = sync.channel(3)
     for i = 1, 3 do ch:send(i) end
     local err = raises("after", function()
@@ -251,7 +253,8 @@ describe("a generic for", function()
     end
   end
 
-  it("X-10: a generic for may call the methods of objects without arguments", function()
+  it("X-10: a generic for may call the methods of objects without arguments",
+    { leaks = true }, function()
     for _, object in ipairs(OBJECTS) do
       for name, most in pairs(object[2]) do
         local self = object[1]()
@@ -268,7 +271,8 @@ describe("a generic for", function()
     loops("json", stream.json, stream)
   end)
 
-  it("X-10: a generic for may call functions of the modules with one argument or none", function()
+  it("X-10: a generic for may call functions of the modules with one argument or none",
+    { leaks = true }, function()
     for module, names in pairs(TAKES) do
       for name, most in pairs(names) do
         if most < 2 and module ~= "trace" then loops(name, MODULES[module][name]) end
@@ -390,7 +394,7 @@ describe("writer:write", function()
 end)
 
 describe("a method that is called with a dot", function()
-  it("X-12: the error of a dot says to use a colon", function()
+  it("X-12: the error of a dot says to use a colon", { leaks = true }, function()
     for _, object in ipairs(OBJECTS) do
       for name in pairs(object[2]) do
         local method <const> = object[1]()[name]

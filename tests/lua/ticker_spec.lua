@@ -164,9 +164,10 @@ local WAITS = {
         return left >= 0 and ("x"):rep(1000) or nil
       end
     end
+    local reader <close> = sio.open(file.path)
     for _, case in ipairs {
       { { body = made() }, "3000" }, { { body = made(), length = 3000 }, "3000" },
-      { { body = sio.open(file.path) }, "3000000" },
+      { { body = reader }, "3000000" },
       { { body = ("x"):rep(3000000) }, "3000000" },
     } do
       equal(session:post("/", case[1]).body, case[2])

@@ -171,7 +171,8 @@ describe("a verb", function()
     equal(core.http_is_plain(session, url), false)
   end)
 
-  it("does not trust the fields of a session that a script has changed", function()
+  it("does not trust the fields of a session that a script has changed",
+    { leaks = true }, function()
     local session, other = http.session(), http.session()
     for _, handle in ipairs { 1, "x", {}, io.stdout, print } do
       session.handle = handle

@@ -243,7 +243,7 @@ describe("M2: length", function()
 end)
 
 describe("M2: a reader as a body", function()
-  it("a reader of a file is sent with the length of the file", function()
+  it("a reader of a file is sent with the length of the file", { leaks = true }, function()
     local session <close> = http.session()
     for _, text in ipairs { "", "x", ("line\n"):rep(100000) } do
       local f <close> = files.with(text)
@@ -272,13 +272,13 @@ describe("M2: a reader as a body", function()
     raises_error({ kind = "Usage" }, session.put, session, URL .. "/echo", { body = reader })
   end)
 
-  it("a file of the system that says it is empty is sent in chunks", function()
+  it("a file of the system that says it is empty is sent in chunks", { leaks = true }, function()
     local got = echo(http.default(), "PUT", { body = sio.open "/proc/self/status" })
     equal(got.headers["transfer-encoding"], "chunked")
     equal(got.body:find "^Name:" ~= nil, true)
   end)
 
-  it("a FIFO is sent in chunks, as it is written", function()
+  it("a FIFO is sent in chunks, as it is written", { leaks = true }, function()
     local fifo <close> = files.fifo()
     local writer = assert(io.popen(("(printf ab; sleep 0.05; printf cd) > '%s'"):format(fifo.path)))
     local got = echo(http.default(), "POST", { body = sio.open(fifo.path) })
@@ -297,7 +297,7 @@ describe("M2: a reader as a body", function()
       { body = cut })
   end)
 
-  it("a large file is uploaded without being held", function()
+  it("a large file is uploaded without being held", { leaks = true }, function()
     local f <close> = files.temporary()
     local size = 64 * 1024 * 1024
     assert(os.execute(("truncate -s %d '%s'"):format(size, f.path)))
@@ -610,7 +610,7 @@ describe("M8: parts of a multipart body that are made", function()
     return list, got.headers
   end
 
-  it("functions and readers are data, beside text", function()
+  it("functions and readers are data, beside text", { leaks = true }, function()
     local f <close> = files.with "from a file"
     local list, headers = sent {
       { name = "a", data = "text" }, { name = "b", data = pieces_of("x", "", "y") },
@@ -621,7 +621,7 @@ describe("M8: parts of a multipart body that are made", function()
     equal({ headers["transfer-encoding"], headers["content-length"] }, { "chunked", nil })
   end)
 
-  it("the total has a length if all parts have one", function()
+  it("the total has a length if all parts have one", { leaks = true }, function()
     local f <close> = files.with "from a file"
     local list, headers = sent {
       { name = "a", data = "text" }, { name = "b", data = pieces_of("x", "y"), length = 2 },

@@ -420,7 +420,8 @@ function specs.lease(open)
     equal(finish(d, "k", its_token, "done"), true)
   end)
 
-  it("law_4_death: the jobs of an owner that is seen dead come back at once, in order", function()
+  it("law_4_death: the jobs of an owner that is seen dead come back at once, in order",
+    { leaks = true }, function()
     local place <close> = open()
     local d, other = place:driver(), place:driver()
     put(d, "a", "b", { key = "c", priority = 1 }, "d")
@@ -431,7 +432,8 @@ function specs.lease(open)
     equal({ list[1].attempt, list[2].attempt, list[4].attempt }, { 2, 2, 1 })
   end)
 
-  it("law_12_seen: a take tells which jobs it brings back and which it buries", function()
+  it("law_12_seen: a take tells which jobs it brings back and which it buries",
+    { leaks = true }, function()
     local place <close> = open()
     local d, other = place:driver(), place:driver()
     put(d, "a", "b", "c", "d")

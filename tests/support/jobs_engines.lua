@@ -26,8 +26,14 @@ end
 
 local server -- of all tests of a file
 
-function makers.redis()
+--- Starts the server that all places on Redis share, if it does not run.
+---@async
+function engines.start()
   server = server or require "redis".start { appendonly = "yes", appendfsync = "no" }
+end
+
+function makers.redis()
+  engines.start()
   local name = unique()
   return server:url(name), function() end
 end

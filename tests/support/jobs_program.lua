@@ -452,7 +452,8 @@ function program.specs(engine)
   local seeds = many(tonumber(os.getenv "SPEC_SEEDS" or "200"))
   for first = 1, seeds, CHUNK do
     local last = math.min(first + CHUNK - 1, seeds)
-    it(("answers as the model does to programs %d to %d"):format(first, last), function()
+    it(("answers as the model does to programs %d to %d"):format(first, last),
+      { leaks = true }, function()
       for from = first, last, PLACE do -- a place keeps the owners that have crashed in it
         local place <close> = engines.place(engine)
         program.check(place, from, math.min(from + PLACE - 1, last))

@@ -73,7 +73,8 @@ local function all_of(engine)
     equal(counts.back >= 1, true) -- a take that was in flight may get it, and give it back again
   end)
 
-  it("law_12: jobs that were found without their worker, or buried, are records", function()
+  it("law_12: jobs that were found without their worker, or buried, are records",
+    { leaks = true }, function()
     local place <close> = engines.place(engine)
     local q <close> = place:queue()
     local counts = count(function()

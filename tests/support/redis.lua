@@ -107,7 +107,7 @@ function Server:thaw() self.process:kill "CONT" end
 function Server:close()
   self.process:kill "KILL"
   self.process:close()
-  fs.remove(self.folder, { recursive = true })
+  self.temporary:close()
 end
 Server.__close = Server.close
 

@@ -32,7 +32,7 @@ local function begin_watch(self)
   self.watch = nil
   local ok, err = pcall(function()
     local folder, name = watch.split(self.path)
-    self.watch = core.fs_watch(self.path, QUEUE)
+    self.watch = core.fs_watch(self.path, QUEUE, true)
     self.watch:add(folder, name, FOLDER)
     if core.fs_stat(self.path, true).type == "link" then self.watch:add(self.path, "", FILE) end
   end)
@@ -142,6 +142,9 @@ function tail.open(path, options)
   end
   local self = setmetatable({ path = path, file = core.fs_tail(path, from == "end"),
     options = options, pieces = {}, size = 0, text = "", at = 1 }, tail_meta)
+  local _ <close> = setmetatable({}, { __close = function(_, err)
+    if err ~= nil then self:close() end
+  end })
   if options.follow ~= false then begin_watch(self) end
   local found, bytes = self.file:look() -- the end is that of now
   if found == "bytes" then self.text = bytes end

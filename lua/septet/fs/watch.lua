@@ -147,6 +147,9 @@ function watch.open(path, options)
   local self = setmetatable({ root = path, handle = core.fs_watch(path, options.queue or QUEUE),
     recursive = options.recursive, folders = { [ROOT] = "" }, tags = {}, next_tag = LINKED + 1,
     pending = {}, first = 1 }, watch_meta)
+  local _ <close> = setmetatable({}, { __close = function(_, err)
+    if err ~= nil then self:close() end
+  end })
   if is_folder then
     self.handle:add(path, "", ROOT)
     if self.recursive then add_inside(self, "", false) end

@@ -97,18 +97,8 @@ function session.new(options)
   local list = headers.list("session", defaults, own)
   local times, max_body = limits.timeouts(TIMEOUTS, options.timeout or {}), options.max_body
   local connection = connection_options.new(options, nil, "session")
-  local handle, bad_rule = core.http_session {
-    limit = options.limit or 64, limit_per_host = options.limit_per_host or 8,
-    cookies = options.cookies,
-    resolve = addresses.given(options.resolve), resolver = addresses.resolver(options.resolver),
-    allow = addresses.rules(options.allow, "allow"), deny = addresses.rules(options.deny, "deny"),
-  }
-  if not handle then
-    args.usage("bad rule '%s' for 'session' (a host, address, range or port expected)", bad_rule)
-  end
   local core_options, without_credentials = connection_options.for_core(connection, times, max_body)
-  local self = setmetatable({
-    handle = handle,
+  local self = {
     times = times,
     max_body = max_body,
     connection = connection,
@@ -126,7 +116,18 @@ function session.new(options)
     redirected = 0,
     core_options = core_options,
     without_credentials = without_credentials,
-  }, session_meta)
+  }
+  local handle, bad_rule = core.http_session {
+    limit = options.limit or 64, limit_per_host = options.limit_per_host or 8,
+    cookies = options.cookies,
+    resolve = addresses.given(options.resolve), resolver = addresses.resolver(options.resolver),
+    allow = addresses.rules(options.allow, "allow"), deny = addresses.rules(options.deny, "deny"),
+  }
+  if not handle then
+    args.usage("bad rule '%s' for 'session' (a host, address, range or port expected)", bad_rule)
+  end
+  self.handle = handle
+  setmetatable(self, session_meta)
   -- What a verb does by itself follows redirects, and neither retries nor waits for a rate.
   if not (self.trace or self.base_url or self.pace or self.retries or connection.raw)
     and self.redirects > 0 then

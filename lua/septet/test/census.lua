@@ -21,7 +21,23 @@ function census.begin()
   task.on_unhandled = function(t, err, traceback)
     before.lost[#before.lost + 1] = ("%s: %s\n%s"):format(t.name, tostring(err), traceback or "")
   end
+  core.census_begin()
   return before
+end
+
+-- Returns a line for each task that was not there before.
+local function left_tasks(before)
+  local left = {}
+  for id, one in pairs(add_tasks({}, task.tree())) do
+    if not before[id] then left[#left + 1] = one end
+  end
+  table.sort(left, function(a, b) return a.id < b.id end)
+  for i, one in ipairs(left) do
+    left[i] = ("  a task goes on, spawned at %s: %s, which waits for %s"):format(
+      one.spawned_at or "?", core.escape(one.name),
+      one.waits_for ~= "" and core.escape(one.waits_for or "nothing") or "nothing")
+  end
+  return left
 end
 
 --- Ends a census. Returns nil, or the kind of the failure ("leak" or "unseen") and its text.
@@ -29,19 +45,18 @@ end
 ---@return string|nil kind
 ---@return string|nil text
 function census.finish(before)
-  collectgarbage()
-  task.checkpoint() -- unseen failures are reported once a lap
+  task.checkpoint() -- what was cancelled ends, and unseen failures are reported once a lap
   task.checkpoint()
-  local left = {}
-  for id, one in pairs(add_tasks({}, task.tree())) do
-    if not before.tasks[id] then left[#left + 1] = one end
+  local left = left_tasks(before.tasks)
+  local open = core.census_end() -- before the collector closes what no variable holds any more
+  for i = 1, #open, 2 do
+    left[#left + 1] = ("  %s was left open, made at %s"):format(open[i],
+      open[i + 1] ~= "" and open[i + 1] or "?")
   end
+  collectgarbage()
+  task.checkpoint()
+  task.checkpoint()
   task.on_unhandled = nil
-  table.sort(left, function(a, b) return a.id < b.id end)
-  for i, one in ipairs(left) do
-    left[i] = ("  task %s, which waits for %s"):format(core.escape(one.name),
-      one.waits_for ~= "" and core.escape(one.waits_for or "nothing") or "nothing")
-  end
   if #left > 0 then
     return "leak", "the test left behind:\n" .. table.concat(left, "\n")
   elseif #before.lost > 0 then

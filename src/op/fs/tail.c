@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/op.h"
 #include "loop/loop.h"
+#include "op/census.h"
 #include "op/env.h"
 #include "op/fs/call.h"
 #include "op/fs/openers.h"
@@ -159,6 +160,7 @@ static int l_gc(lua_State *L)
 /* fs_tail(path, from_end): returns a tail of the file. */
 static int l_tail(lua_State *L)
 {
+    static const struct spt_census_kind kind = {"a tail of a file", NULL};
     struct spt_env *env = spt_env(L);
     const char *path = spt_fs_check_path(L, 1, SEPTET_PERMIT_READ, "open");
     if (!env->loop || spt_loop_is_lost(env->loop))
@@ -172,6 +174,7 @@ static int l_tail(lua_State *L)
         return spt_error_no_memory(L);
     handle->tail->job.loop = env->loop;
     spt_env_add(env, &handle->resource);
+    spt_census_note(L, env, &handle->resource, &kind);
     return 1;
 }
 

@@ -9,6 +9,7 @@
 #include "core/error.h"
 #include "fs/remove.h"
 #include "fs/simple.h"
+#include "op/census.h"
 #include "op/env.h"
 #include "op/fs/call.h"
 #include "op/fs/openers.h"
@@ -62,6 +63,7 @@ static struct spt_fs_remove *new_removal(const struct spt_fs_simple *made)
 /* Hands what was made over to the handle, and returns its path. */
 static int push_path(lua_State *L, struct spt_job *job)
 {
+    static const struct spt_census_kind kind = {"a temporary file or folder", NULL};
     struct spt_fs_simple *made = SPT_OF(job, struct spt_fs_simple, call.job);
     struct temp *temp = made->owner;
     lua_pushstring(L, made->path);
@@ -69,6 +71,7 @@ static int push_path(lua_State *L, struct spt_job *job)
     if (!temp->remove)
         return spt_error_no_memory(L);
     spt_env_add(temp->env, &temp->resource);
+    spt_census_note(L, temp->env, &temp->resource, &kind);
     made->call.untaken = job->unfinished = false;
     return 1;
 }

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/op.h"
 #include "loop/loop.h"
+#include "op/census.h"
 #include "op/env.h"
 #include "op/fs/call.h"
 #include "op/fs/openers.h"
@@ -258,6 +259,7 @@ static int l_gc(lua_State *L)
 /* fs_walk(root, flags, depth, tells): returns a walker. `flags` is a sum of SPT_WALK_... */
 static int l_walk(lua_State *L)
 {
+    static const struct spt_census_kind kind = {"a walk of folders", NULL};
     struct spt_env *env = spt_env(L);
     const char *root = spt_fs_check_path(L, 1, SEPTET_PERMIT_READ, "list");
     const unsigned flags = (unsigned)spt_check_count(L, 2, 0);
@@ -274,6 +276,7 @@ static int l_walk(lua_State *L)
         return spt_error_no_memory(L);
     spt_buf_init(&walker->batch, SIZE_MAX);
     spt_env_add(env, &walker->resource);
+    spt_census_note(L, env, &walker->resource, &kind);
     walker->in_pool = true;
     spt_job_start(&walker->walk->job, env->loop, on_filled, walker);
     return 1;

@@ -11,6 +11,7 @@
 #include "core/error.h"
 #include "core/op.h"
 #include "loop/loop.h"
+#include "op/census.h"
 #include "op/env.h"
 #include "op/fs/call.h"
 #include "op/fs/openers.h"
@@ -233,13 +234,15 @@ static int l_gc(lua_State *L)
     return 0;
 }
 
-/* fs_watch(path, count): returns a watch of nothing yet, with room for so many events. The path is
- * for errors. */
+/* fs_watch(path, count, is_part): returns a watch of nothing yet, with room for so many events. The
+ * path is for errors. `is_part` says that something else closes it, which a census counts. */
 static int l_watch(lua_State *L)
 {
+    static const struct spt_census_kind kind = {"a watch of files", NULL};
     struct spt_env *env = spt_env(L);
     const char *path = spt_check_string(L, 1, NULL);
     const size_t count = (size_t)spt_check_count(L, 2, 1);
+    const bool is_part = lua_toboolean(L, 3);
     if (!env->loop || spt_loop_is_lost(env->loop))
         return spt_error_usage(L, "the host is closed");
     struct watch_handle *handle = lua_newuserdatauv(L, sizeof *handle, 0);
@@ -253,6 +256,8 @@ static int l_watch(lua_State *L)
     }
     handle->open = true;
     spt_env_add(env, &handle->resource);
+    if (!is_part)
+        spt_census_note(L, env, &handle->resource, &kind);
     return 1;
 }
 

@@ -11,6 +11,7 @@
 #include "http/driver.h"
 #include "http/permit.h"
 #include "http/session.h"
+#include "op/census.h"
 #include "op/env.h"
 #include "op/fields.h"
 #include "op/http/headers.h"
@@ -60,6 +61,7 @@ static void check_resolver(lua_State *L, const struct spt_env *env, const char *
  * rules, or nil. Returns nil and the rule if a rule is invalid. */
 static int l_session(lua_State *L)
 {
+    static const struct spt_census_kind kind = {"an HTTP session", NULL};
     struct spt_env *env = spt_env(L);
     luaL_checktype(L, 1, LUA_TTABLE);
     spt_library_need(L, SPT_NEEDS_HTTP);
@@ -92,6 +94,7 @@ static int l_session(lua_State *L)
     if (rc != SEPTET_OK)
         return luaL_error(L, "cannot make a session: %s", septet_strerror(rc));
     spt_env_add(env, &handle->resource);
+    spt_census_note(L, env, &handle->resource, &kind);
     return 1;
 }
 
@@ -116,6 +119,16 @@ static int l_session_stats(lua_State *L)
     spt_fields_set_count(L, "bytes_received", s.received);
     spt_fields_set_count(L, "bytes_sent", s.sent);
     return 1;
+}
+
+/* session:set_shared(): no script is to close the session, so that no census counts it. */
+static int l_session_set_shared(lua_State *L)
+{
+    struct spt_session_handle *handle = spt_check_udata(L, 1, SPT_SESSION_META, "session");
+    struct spt_env *env = spt_env(L);
+    if (env->census)
+        spt_census_forget(env, &handle->resource);
+    return 0;
 }
 
 /* session:set_plain(object, options, headers, total): has requests without options send these, and
@@ -146,9 +159,13 @@ static int l_session_close(lua_State *L)
     return 0;
 }
 
-static const luaL_Reg methods[] = {{"close", l_session_close},         {"stats", l_session_stats},
-                                   {"set_plain", l_session_set_plain}, {"__gc", l_session_close},
-                                   {"__close", l_session_close},       {NULL, NULL}};
+static const luaL_Reg methods[] = {{"close", l_session_close},
+                                   {"stats", l_session_stats},
+                                   {"set_plain", l_session_set_plain},
+                                   {"set_shared", l_session_set_shared},
+                                   {"__gc", l_session_close},
+                                   {"__close", l_session_close},
+                                   {NULL, NULL}};
 static const luaL_Reg functions[] = {{"http_session", l_session}, {NULL, NULL}};
 
 void spt_open_http_session(lua_State *L, struct spt_env *env)

@@ -83,6 +83,7 @@ static int connect_push(septet_op *op, lua_State *L)
         return raise_code(L, &c->handle.reader, "ENOMEM", NULL, "not enough memory");
     if (!c->handle.reader.input)
         return raise_failure(L, wait);
+    spt_connection_note(L, wait->env, c);
     lua_pushvalue(L, CONNECTION);
     return 1;
 }

@@ -10,6 +10,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "loop/stream.h"
+#include "op/census.h"
 #include "op/env.h"
 #include "op/net/openers.h"
 
@@ -39,6 +40,12 @@ void spt_connection_attach(struct spt_connection *connection, struct spt_env *en
     spt_address_of_peer(stream->fd, connection->peer);
     spt_address_of_socket(stream->fd, connection->local_address);
     spt_stream_handle_attach(&connection->handle, env, stream);
+}
+
+void spt_connection_note(lua_State *L, struct spt_env *env, const struct spt_connection *connection)
+{
+    static const struct spt_census_kind kind = {"a connection", NULL};
+    spt_census_note(L, env, &connection->handle.reader.resource, &kind);
 }
 
 /* --- fields --- */

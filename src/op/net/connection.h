@@ -36,6 +36,10 @@ struct spt_connection *spt_connection_push(lua_State *L, int name, const char *f
 void spt_connection_attach(struct spt_connection *connection, struct spt_env *env,
                            struct spt_stream *stream);
 
+/* Has a census count a connection that a script gets, which is to close it. */
+void spt_connection_note(lua_State *L, struct spt_env *env,
+                         const struct spt_connection *connection);
+
 /* The fields of a type of objects. */
 struct spt_fields_type {
     const char *meta;

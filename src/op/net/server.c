@@ -13,6 +13,7 @@
 #include "dns/answer.h"
 #include "loop/stream.h"
 #include "net/listener.h"
+#include "op/census.h"
 #include "op/env.h"
 #include "op/gate.h"
 #include "op/io_error.h"
@@ -34,6 +35,8 @@ struct server {
     int port;                            /* 0 for a unix socket */
     struct spt_resource resource;        /* in the env's while it is open */
 };
+
+static const struct spt_census_kind census_kind = {"a server", NULL};
 
 struct accept_op {
     septet_op op;
@@ -158,6 +161,7 @@ static int accept_push(septet_op *op, lua_State *L)
         spt_error_push(L, "IoError", "cannot accept a connection on '%s': %s", server->name, words);
         return raise_code(L, server, code);
     }
+    spt_connection_note(L, accept->env, accept->connection);
     lua_pushvalue(L, CONNECTION);
     return 1;
 }
@@ -385,6 +389,7 @@ static int l_listen(lua_State *L)
         return raise_listen(L, server, rc);
     note_address(L, server);
     spt_env_add(env, &server->resource);
+    spt_census_note(L, env, &server->resource, &census_kind);
     lua_settop(L, NAME + 1);
     return 1;
 }

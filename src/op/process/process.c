@@ -10,6 +10,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "loop/stream.h"
+#include "op/census.h"
 #include "op/env.h"
 
 static void free_process(struct spt_process *process)
@@ -67,9 +68,19 @@ struct spt_process *spt_process_new(struct spt_process_handle *handle)
     return process;
 }
 
-void spt_process_attach(struct spt_process *process, struct spt_env *env, struct spt_scope *scope)
+static bool is_running(const struct spt_resource *resource)
 {
+    const struct spt_process *process = SPT_OF(resource, const struct spt_process, host_resource);
+    return process->child && process->child->state != SPT_CHILD_ENDED;
+}
+
+void spt_process_attach(lua_State *L, struct spt_process *process, struct spt_env *env,
+                        struct spt_scope *scope)
+{
+    static const struct spt_census_kind kind = {"a process", is_running};
     spt_env_add(env, &process->host_resource);
+    if (!scope)
+        spt_census_note(L, env, &process->host_resource, &kind);
     if (process->child->state == SPT_CHILD_ENDED)
         return;
     spt_child_add_watch(process->child, &process->watch);

@@ -36,7 +36,8 @@ struct spt_process_handle {
 struct spt_process *spt_process_new(struct spt_process_handle *handle);
 
 /* Gives a process that has started to a scope, or to the host alone if that is NULL. */
-void spt_process_attach(struct spt_process *process, struct spt_env *env, struct spt_scope *scope);
+void spt_process_attach(lua_State *L, struct spt_process *process, struct spt_env *env,
+                        struct spt_scope *scope);
 
 /* Closes our ends of the pipes that were not handed out. */
 void spt_process_close_streams(struct spt_process *process);

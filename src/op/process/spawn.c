@@ -175,7 +175,7 @@ static int spawn_push(septet_op *op, lua_State *L)
     if (launch->error)
         return raise_error(L, spawn, launch->error, launch->blame);
     struct spt_scope *scope = spawn->env->sched->current->scope;
-    spt_process_attach(process, spawn->env, spawn->spec->background ? NULL : scope);
+    spt_process_attach(L, process, spawn->env, spawn->spec->background ? NULL : scope);
     lua_pushvalue(L, HANDLE);
     lua_pushinteger(L, process->child->launch.pid);
     return 2;

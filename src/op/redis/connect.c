@@ -14,6 +14,7 @@
 #include "http/driver.h"
 #include "http/hostname.h"
 #include "loop/stream.h"
+#include "op/census.h"
 #include "op/dial_wait.h"
 #include "op/env.h"
 #include "op/gate.h"
@@ -47,12 +48,14 @@ static int take_stream(struct spt_dial_wait *wait, struct spt_stream *stream)
 
 static int connect_push(septet_op *op, lua_State *L)
 {
+    static const struct spt_census_kind kind = {"a connection to Redis", NULL};
     const struct spt_dial_wait *wait = (const struct spt_dial_wait *)op;
     const struct spt_dial_failure *failure = &wait->dialled->failure;
     char words[160];
     if (op->status < 0)
         return spt_redis_push_failure(L, "memory", "not enough memory");
     if (handle_of(wait)->redis) {
+        spt_census_note(L, wait->env, &handle_of(wait)->resource, &kind);
         lua_pushvalue(L, HANDLE);
         return 1;
     }

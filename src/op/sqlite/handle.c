@@ -14,6 +14,7 @@
 #include "core/op.h"
 #include "core/sched.h"
 #include "loop/loop.h"
+#include "op/census.h"
 #include "op/env.h"
 #include "op/gate.h"
 #include "op/library.h"
@@ -134,6 +135,7 @@ static void open_cancel(septet_op *op)
 
 static int open_push(septet_op *op, lua_State *L)
 {
+    static const struct spt_census_kind kind = {"a database", NULL};
     struct open_op *open = (struct open_op *)op;
     if (op->status < 0 || !open->handle->db)
         return spt_error_no_memory(L);
@@ -142,6 +144,7 @@ static int open_push(septet_op *op, lua_State *L)
         close_home(open->handle->home, NULL);
         return spt_sqlite_handle_push_fault(L, &open->fault);
     }
+    spt_census_note(L, open->env, &open->handle->home->resource, &kind);
     lua_pushvalue(L, HANDLE);
     return 1;
 }
