@@ -10,7 +10,7 @@
 ---the real clock
 ---@field tags string[]|nil for `--tags`; a word `#slow` in the title is a tag, too; none
 ---@field real_time boolean|nil the test runs on the real clock; false
----@field leaks boolean|nil the test may leave tasks behind; false
+---@field leaks boolean|nil the test may leave tasks behind, and things open; false
 
 --- Functions that files of tests call.
 ---@class septet.TestGlobals
