@@ -77,7 +77,7 @@ curl_socket_t spt_connect_on_open_socket(void *ud, curlsocktype purpose,
     if (!at->open_ns) {
         at->open_ns = spt_loop_now(easy->driver->loop);
         spt_timeouts_enter(r, SPT_PHASE_CONNECTING, at->open_ns);
-        spt_dns_map_commit(&r->state.use.place->multi->dns_map, &easy->set.resolve_entry);
+        spt_dns_map_commit(&easy->set.resolve_entry);
     }
     return fd;
 }
@@ -229,7 +229,7 @@ int spt_connect_on_ready(void *ud, char *peer, char *local, int peer_port, int l
     uint64_t now_ns = spt_loop_now(easy->driver->loop);
     if (spt_resend_is_refused(easy))
         return CURL_PREREQFUNC_ABORT;
-    spt_dns_map_commit(&r->state.use.place->multi->dns_map, &easy->set.resolve_entry);
+    spt_dns_map_commit(&easy->set.resolve_entry);
     bool is_new = !spt_list_is_empty(&easy->connection.connecting);
     on_connected(easy, local_port);
     spt_place_settle(&r->state.use);

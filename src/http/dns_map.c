@@ -136,32 +136,39 @@ CURLcode spt_dns_map_apply(struct spt_dns_map *map, struct spt_resolve_entry *en
     curl_easy_setopt(curl, CURLOPT_DNS_CACHE_TIMEOUT, map->resolver ? -1L : CACHE_S);
     if (!answer)
         return CURLE_OK;
-    const struct spt_dns_slot *slot = slot_of(map, name);
+    struct spt_dns_slot *slot = slot_of(map, name);
     bool same = slot->name && strcmp(slot->name, name) == 0;
-    if (same && slot->generation == answer->generation)
+    /* An entry that is under way removes what the slot has. */
+    if (same && slot->generation == answer->generation && slot->under_way == 0)
         return CURLE_OK;
     entry->generation = answer->generation;
     entry->name = strdup(name);
     if (!entry->name || !write_nodes(entry, same ? NULL : slot->name, answer->addresses))
         return CURLE_OUT_OF_MEMORY;
+    entry->slot = slot;
+    slot->under_way++;
     return curl_easy_setopt(curl, CURLOPT_RESOLVE, &entry->nodes[same || !slot->name]);
 }
 
-void spt_dns_map_commit(struct spt_dns_map *map, struct spt_resolve_entry *entry)
+void spt_dns_map_commit(struct spt_resolve_entry *entry)
 {
-    if (!entry->name)
+    if (!entry->slot)
         return;
-    struct spt_dns_slot *slot = slot_of(map, entry->name);
+    struct spt_dns_slot *slot = entry->slot;
     free(slot->name);
-    *slot = (struct spt_dns_slot){entry->name, entry->generation};
+    *slot = (struct spt_dns_slot){entry->name, entry->generation, slot->under_way - 1};
     entry->name = NULL;
+    entry->slot = NULL;
 }
 
 void spt_dns_map_clear(struct spt_resolve_entry *entry, CURL *curl)
 {
     if (entry->text)
         curl_easy_setopt(curl, CURLOPT_RESOLVE, NULL);
+    if (entry->slot)
+        entry->slot->under_way--;
     free(entry->text);
     free(entry->name);
     entry->text = entry->name = NULL;
+    entry->slot = NULL;
 }

@@ -21,14 +21,16 @@ struct spt_dns_map {
     struct spt_dns_slot {
         char *name; /* owned "host:port"; NULL if the slot is empty */
         unsigned generation;
-    } * slots; /* owned; SPT_DNS_MAP_SLOTS of them */
+        unsigned under_way; /* number of entries that handles have and libcurl may not have taken */
+    } * slots;              /* owned; SPT_DNS_MAP_SLOTS of them */
 };
 
 /* The CURLOPT_RESOLVE entry that a handle has for one request. */
 struct spt_resolve_entry {
     struct curl_slist nodes[2]; /* entries that libcurl removes and adds */
     char *text;                 /* owned text of the nodes; NULL if libcurl needs no entry */
-    char *name;                 /* owned: "host:port" */
+    char *name;                 /* owned: "host:port"; NULL if libcurl has taken the entry */
+    struct spt_dns_slot *slot;  /* borrowed from the multi; NULL if the entry is not under way */
     unsigned generation;
 };
 
@@ -67,7 +69,7 @@ CURLcode spt_dns_map_apply(struct spt_dns_map *map, struct spt_resolve_entry *en
                            const struct spt_lookup *lookup, const char *name, CURL *curl);
 
 /* Records that libcurl has taken the addresses: it has a connection, or begins to open one. */
-void spt_dns_map_commit(struct spt_dns_map *map, struct spt_resolve_entry *entry);
+void spt_dns_map_commit(struct spt_resolve_entry *entry);
 
 /* Removes the entry from a handle and frees it. */
 void spt_dns_map_clear(struct spt_resolve_entry *entry, CURL *curl);
