@@ -85,6 +85,14 @@ local session_options = {
 ---@field redirect_headers string[]|nil names of further headers that are sent to another origin
 ---@field trace septet.TraceHooks|nil
 
+-- Makes what only the collector frees. They come after the handle, which is refused to a finalizer
+-- that runs while the state is closed: Lua never finalizes what that makes.
+local function add_core_objects(self)
+  self.headers = headers.checked(self.list)
+  self.core_options, self.without_credentials =
+    connection_options.for_core(self.connection, self.times, self.max_body)
+end
+
 --- Creates a session: a pool of connections with its own limits.
 ---@param options septet.SessionOptions|nil
 ---@return septet.Session
@@ -97,12 +105,10 @@ function session.new(options)
   local list = headers.list("session", defaults, own)
   local times, max_body = limits.timeouts(TIMEOUTS, options.timeout or {}), options.max_body
   local connection = connection_options.new(options, nil, "session")
-  local core_options, without_credentials = connection_options.for_core(connection, times, max_body)
   local self = {
     times = times,
     max_body = max_body,
     connection = connection,
-    headers = headers.checked(list),
     list = list,
     own_headers = own,
     defaults = defaults,
@@ -114,8 +120,6 @@ function session.new(options)
     pace = rate.pacer(options.rate, url.origin),
     trace = hooks.check(options.trace),
     redirected = 0,
-    core_options = core_options,
-    without_credentials = without_credentials,
   }
   local handle, bad_rule = core.http_session {
     limit = options.limit or 64, limit_per_host = options.limit_per_host or 8,
@@ -127,11 +131,16 @@ function session.new(options)
     args.usage("bad rule '%s' for 'session' (a host, address, range or port expected)", bad_rule)
   end
   self.handle = handle
+  local fine, problem = pcall(add_core_objects, self)
+  if not fine then
+    handle:close()
+    error(problem, 0)
+  end
   setmetatable(self, session_meta)
   -- What a verb does by itself follows redirects, and neither retries nor waits for a rate.
   if not (self.trace or self.base_url or self.pace or self.retries or connection.raw)
     and self.redirects > 0 then
-    handle:set_plain(self, core_options, self.headers, times.total)
+    handle:set_plain(self, self.core_options, self.headers, times.total)
   end
   return self
 end
