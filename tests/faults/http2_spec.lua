@@ -44,6 +44,7 @@ end
 it("http.41 is refused where libcurl loses data by it, unless it is forced", function()
   local ok, err = pcall(http.session, { http2 = true })
   equal(ok, REFUSED == nil)
+  if ok then err:close() end
   if REFUSED then
     equal(core.is(err, "Usage"), true)
     equal(err.message:find("libcurl %d+%.%d+%.%d+; http2 = \"force\"") ~= nil, true, err.message)
