@@ -27,7 +27,8 @@ class Command(harness.Child):
         if got == EMPTY and text != EMPTY and self.line().endswith("running 's.lua' again"):
             got = self.line()
         if got != text:
-            raise AssertionError("expected the line %r, got %r and then %r" % (text, got, self.end()))
+            result = self.end()
+            raise AssertionError("expected the line %r, got %r and then %r" % (text, got, result))
 
 
 class Watch(harness.Case):
