@@ -3,49 +3,38 @@
 """Shows what each clever means is worth: builds Septet without it, and compares.
 
 A means is left out by a definition of its own, SEPTET_WITHOUT_NAME, which CMake's SEPTET_ABLATE
-sets; or by an option. What it gains in instructions is counted as by instructions.py, and what it
-gains in CPU is measured in rounds, as the median of the ratios. MEANS is the one list of them.
+sets; or by an option. What it gains in instructions is counted as by instructions.py. MEANS is the
+one list of them.
 """
 
 import os
-import re
-import shutil
-import statistics
 import subprocess
 import sys
-import tempfile
 
 import harness
 import instructions
 from works import ROWS
 
 LEAST_GAIN = 0.02
-COUNTED, MEASURED = "instructions", "CPU"
 
 
 class Means:
-    """`rows` are of works.py if they are counted, and questions of models.lua if measured."""
+    """`rows` are those of works.py that show its worth."""
 
-    def __init__(self, name, what, rows, options=None):
-        self.name, self.what, self.rows = name, what, rows
+    def __init__(self, name, rows, options=None):
+        self.name, self.rows = name, rows
         self.options = options or [f"-DSEPTET_ABLATE={name}"]
 
 
 MEANS = (
-    # docs/decisions/0033
-    Means("PREFETCH", MEASURED, ["sleep_0", "receivers", "senders"], ["-DSEPTET_PREFETCH=OFF"]),
-    Means("COROUTINE_PREFETCH", MEASURED, ["sleep_0", "receivers", "senders"]),
     # docs/decisions/0098
-    Means("SPARE_COROUTINE", COUNTED, ["spawn + await", "spawn + gather"]),
-    Means("TURNS_IN_PLACE", COUNTED, ["spawn + await", "sleep(0) alone"]),
-    Means("COROUTINE_POOL", COUNTED, ["a task that waits once"]),
-    Means("JSON_BUFFERS", COUNTED, ["JSON encoded", "JSON decoded"]),
+    Means("SPARE_COROUTINE", ["spawn + await", "spawn + gather"]),
+    Means("TURNS_IN_PLACE", ["spawn + await", "sleep(0) alone"]),
+    Means("COROUTINE_POOL", ["a task that waits once"]),
+    Means("JSON_BUFFERS", ["JSON encoded", "JSON decoded"]),
     # docs/decisions/0015
-    Means("MIMALLOC", COUNTED, ["spawn + await", "JSON decoded"], ["-DSEPTET_MIMALLOC=OFF"]),
+    Means("MIMALLOC", ["spawn + await", "JSON decoded"], ["-DSEPTET_MIMALLOC=OFF"]),
 )
-
-SIZE = "100000"  # tasks, of the lines of models.lua that are compared
-MODEL = re.compile(r"(\w+)\t(\d+)\t([\d.]+)\t\S+")
 
 
 # --- building ---
@@ -82,31 +71,10 @@ def count(args, build, names):
 known = {}  # {row: its figure with all means}
 
 
-def counted(args, means, without):
+def compare(args, means, without):
     """Returns {row: its figure without the means by that with it}."""
     known.update(count(args, args.build, set(means.rows) - set(known)))
     return {name: n / known[name] for name, n in count(args, without, means.rows).items()}
-
-
-def measured(args, means, without):
-    """Returns {question: the median of the rounds' ratios, without by with}."""
-    cpu, _ = harness.two_cpus()
-
-    # Where a file lies in memory may change its speed more than a means does, for as long as it
-    # stays there. So each run is of a fresh copy.
-    def ns_of(build):
-        program, *words = harness.septet(build, "models.lua") + means.rows
-        with tempfile.TemporaryDirectory() as folder:
-            output = harness.run_together([[shutil.copy(program, folder), *words]], cpu)[0]
-        return {m[1]: float(m[3]) for m in MODEL.finditer(output) if m[2] == SIZE}
-
-    builds = {"with": args.build, "without": without}
-    found = harness.in_rounds(builds, args.measured_rounds, lambda name: ns_of(builds[name]))
-    return {
-        question: statistics.median(
-            x[question] / y[question] for x, y in zip(found["without"], found["with"]))
-        for question in means.rows
-    }
 
 
 def verdict_of(ratio):
@@ -116,24 +84,22 @@ def verdict_of(ratio):
 
 
 def run(args):
-    lines = ["| without | work | of it | times as much | |", "|---|---|---|--:|---|"]
+    lines = ["| without | work | times as many instructions | |", "|---|---|--:|---|"]
     for means in MEANS:
         if means.name not in args.only:
             continue
         without = build_without(args, means)
-        compare = counted if means.what == COUNTED else measured
         found = compare(args, means, without)
         best = max(found.values())
         for work, ratio in found.items():
             remark = verdict_of(best) if ratio == best else ""
-            lines.append(f"| {means.name} | {work} | {means.what} | {ratio:.3f} | {remark} |")
+            lines.append(f"| {means.name} | {work} | {ratio:.3f} | {remark} |")
     harness.show(args, "ablate", lines)
     return []
 
 
 def parse_args():
     parser = harness.new_parser(__doc__, rounds=1)
-    parser.add_argument("--measured-rounds", type=int, default=11, help="of what is measured")
     parser.add_argument("--jobs", type=int, default=2, help="number of runs at a time")
     harness.add_paste(parser)
     harness.add_only(parser, "means", [means.name for means in MEANS])

@@ -7,7 +7,6 @@
 #include "base/random.h"
 #include "core/finish.h"
 #include "core/op.h"
-#include "core/prefetch.h"
 #include "core/sched.h"
 #include "core/task.h"
 #include "core/turn.h"
@@ -82,24 +81,6 @@ bool spt_pass_notify_idle(struct spt_sched *s)
     return true;
 }
 
-static struct spt_task *task_at(struct spt_link *link)
-{
-    return SPT_OF(link, struct spt_task, link);
-}
-
-/* Prefetches the memory of the tasks that run next. */
-static void fetch_ahead(const struct spt_link *batch)
-{
-    struct spt_link *next = batch->next;
-    if (next == batch)
-        return;
-    const struct spt_task *t = task_at(next);
-    if (t->co) /* not its first turn */
-        spt_prefetch_coroutine(t->co);
-    if (next->next != batch)
-        spt_prefetch_task(task_at(next->next));
-}
-
 static inline bool is_late(const struct spt_pass_limit *limit)
 {
     return limit->is_late && limit->is_late(limit->ud);
@@ -137,7 +118,6 @@ unsigned spt_pass_run(struct spt_sched *s, struct spt_pass_limit *limit)
         s->run.turns.left--;
         if (!spt_list_is_empty(&s->queues.deferred))
             run_deferred(s);
-        fetch_ahead(batch);
         spt_turn_run(SPT_OF(l, struct spt_task, link));
         late = is_late(limit);
     }

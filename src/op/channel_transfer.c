@@ -3,7 +3,6 @@
 #include "op/channel_transfer.h"
 
 #include "core/op.h"
-#include "core/prefetch.h"
 #include "core/sched.h"
 #include "core/task.h"
 #include "op/at_once.h"
@@ -15,15 +14,8 @@ static struct spt_channel_op *waiting_at(struct spt_link *link)
 
 struct spt_channel_op *spt_channel_pop(struct spt_link *queue)
 {
-    struct spt_link *l = spt_list_pop(queue), *next = queue->next;
-    if (!l)
-        return NULL;
-    if (next != queue) { /* it probably completes next */
-        spt_prefetch_coroutine(waiting_at(next)->L);
-        if (next->next != queue)
-            spt_prefetch_task(SPT_OF(waiting_at(next->next), struct spt_task, slot));
-    }
-    return waiting_at(l);
+    struct spt_link *l = spt_list_pop(queue);
+    return l ? waiting_at(l) : NULL;
 }
 
 void spt_channel_end_recv(struct spt_channel_op *recv, int status)
