@@ -18,10 +18,20 @@ bool terminal_is_used(void)
     return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
 }
 
+/* Has the terminal mark what is pasted, or not. Safe in a signal handler. */
+static void mark_pastes(bool on)
+{
+    const char *const sequence = on ? "\033[?2004h" : "\033[?2004l";
+    if (write(STDOUT_FILENO, sequence, strlen(sequence)) < 0)
+        return; /* the terminal is gone */
+}
+
 void terminal_restore(void)
 {
-    if (is_raw)
+    if (is_raw) {
+        mark_pastes(false);
         tcsetattr(STDIN_FILENO, TCSADRAIN, &usual);
+    }
     is_raw = false;
 }
 
@@ -36,6 +46,8 @@ bool terminal_set_raw(void)
     raw.c_cc[VMIN] = 1;
     raw.c_cc[VTIME] = 0;
     is_raw = tcsetattr(STDIN_FILENO, TCSADRAIN, &raw) == 0;
+    if (is_raw)
+        mark_pastes(true);
     return is_raw;
 }
 

@@ -135,6 +135,19 @@ class Typing(harness.Case):
         self.terminal.type("require 'septet.prog", "Tab")
         self.terminal.shows("> require 'septet.progress")
 
+    def paste(self, text):
+        """Pastes a text, as a terminal does: it marks it if the program has asked for that."""
+        self.terminal.tmux("set-buffer", "--", text)
+        self.terminal.tmux("paste-buffer", "-p")
+
+    def test_a_paste_keeps_its_tabs_and_lines(self):
+        self.paste("for i = 1, 2 do\n\tprint(#'\t', i)\nend\nstring.rev\t")
+        self.terminal.until(lambda s: re.search(r"\n1 +1\n1 +2\n> string.rev$", s), "the loop")
+        self.terminal.type("", "C-u", "C-d")
+        self.terminal.until(lambda s: s.endswith("status 0"), "the end")
+        self.paste("cat")
+        self.terminal.until(lambda s: s.endswith("status 0\ncat"), "a paste without marks")
+
     def test_history_goes_on_in_the_next_run_and_only_its_owner_can_read_it(self):
         self.terminal.enter("first = 1")
         self.terminal.enter("'second'")

@@ -12,14 +12,16 @@ local editor_meta = { __index = Editor }
 --- text before the cursor they replace.
 function editor.new(screen, reader, history, complete)
   return setmetatable({ screen = screen, reader = reader, history = history, complete = complete,
-    pending = "", prompt = "", killed = {} }, editor_meta):clear()
+    pending = "", pasted = "", prompt = "", killed = {} }, editor_meta):clear()
 end
 
+-- Returns the characters of a text. Of the control characters, only tabs are among them.
 local function split(text)
   local characters, at = {}, 1
   while at <= #text do
-    local _, character, behind = keys.read(text, at)
+    local name, character, behind = keys.read(text, at)
     if not behind then behind, character = at + 1, text:sub(at, at) end
+    if name == "tab" then character = "\t" end
     if character then characters[#characters + 1] = character end
     at = behind
   end
@@ -140,6 +142,7 @@ local function complete(self)
 end
 
 local actions = {
+  tab = complete,
   home = function(self) self.cursor = 1 end,
   ["end"] = function(self) self.cursor = #self.line + 1 end,
   left = function(self) self.cursor = left(self, self.cursor) end,
@@ -160,42 +163,69 @@ local actions = {
   end,
 }
 
--- Handles the keys of `pending` up to the end of a line. Returns "line" or "end", or nil for more.
+-- Inserts what was pasted, up to the end of its first line. Returns "line" if that is not its end.
+local function insert_pasted(self)
+  local text, behind = self.pasted:match "^([^\n]*)\n()"
+  insert(self, text or self.pasted)
+  self.pasted = text and self.pasted:sub(behind) or ""
+  return text and "line"
+end
+
+-- Handles a key. Returns "line", "end" or nil, and the position in `pending` behind it; none if it
+-- is not whole.
+local function handle_key(self, at)
+  local name, character, behind = keys.read(self.pending, at)
+  if not behind then return end
+  if character then
+    table.insert(self.line, self.cursor, character)
+    self.cursor = self.cursor + 1
+  elseif name == "enter" then
+    return "line", behind
+  elseif name == "end_of_input" then
+    if #self.line == 0 then return "end", behind end
+    actions.delete(self)
+  elseif name == "paste" then
+    local text
+    text, behind = keys.pasted(self.pending, behind)
+    if not text then return end
+    self.pasted = text
+    return insert_pasted(self), behind
+  elseif actions[name] then
+    actions[name](self)
+  end
+  return nil, behind
+end
+
+-- Handles what was pasted and the keys of `pending`, up to the end of a line. Returns "line" or
+-- "end", or nil for more.
 local function handle(self)
   local at, result = 1, nil
+  if self.pasted ~= "" then result = insert_pasted(self) end
   while at <= #self.pending and not result do
-    local name, character, behind = keys.read(self.pending, at)
+    local behind
+    result, behind = handle_key(self, at)
     if not behind then break end
     at = behind
-    if character then
-      table.insert(self.line, self.cursor, character)
-      self.cursor = self.cursor + 1
-    elseif name == "enter" then
-      result = "line"
-    elseif name == "end_of_input" then
-      if #self.line == 0 then result = "end" else actions.delete(self) end
-    elseif name == "tab" then
-      if at <= #self.pending then insert(self, "  ") else complete(self) end
-    elseif actions[name] then
-      actions[name](self)
-    end
   end
   self.pending = self.pending:sub(at)
   return result
 end
 
---- Reads keys until the line has ended. Returns "line", or "end" if the input has. A cancelled call
---- can be made again, and goes on.
+--- Reads keys until the line has ended. Returns "line", or "end" if the input has. If the call is
+--- cancelled, what came with the unfinished line is dropped.
 ---@async
 function Editor:read()
-  self.active = true
+  if self.is_reading then self.pending, self.pasted = "", "" end
+  self.active, self.is_reading = true, true
   while true do
     local result = handle(self)
     if result == "line" then self.cursor = #self.line + 1 end
     self:draw()
-    if result then return result end
-    local bytes = self.reader:read(65536)
-    if not bytes then return "end" end
+    local bytes = not result and self.reader:read(65536)
+    if not bytes then
+      self.is_reading = false
+      return result or "end"
+    end
     self.pending = self.pending .. bytes
   end
 end

@@ -10,18 +10,26 @@ local CONTROL = { [1] = "home", [2] = "left", [4] = "end_of_input", [5] = "end",
 local SEQUENCE = { A = "up", B = "down", C = "right", D = "left", H = "home", F = "end",
   ["1~"] = "home", ["7~"] = "home", ["4~"] = "end", ["8~"] = "end", ["3~"] = "delete",
   ["1;5C"] = "word_right", ["1;5D"] = "word_left", ["1;3C"] = "word_right",
-  ["1;3D"] = "word_left" }
+  ["1;3D"] = "word_left", ["200~"] = "paste" }
+
+local END_OF_PASTE <const> = "\27[201~"
 
 local META = { b = "word_left", f = "word_right", ["\127"] = "kill_word", ["\8"] = "kill_word" }
 
 -- Returns the key of an escape sequence at `at`, and the position behind it; nil if it is not
--- whole. What is not known is the key "".
+-- whole. What is not known is the key "". An Esc before what belongs to no sequence is a key alone.
 local function escape_key(bytes, at)
   local lead = bytes:sub(at + 1, at + 1)
   if lead == "" then return nil end
-  if lead ~= "[" and lead ~= "O" then return META[lead] or "", at + 2 end
-  local body, last = bytes:match("^([\x20-\x3F]*)([\x40-\x7E])", at + 2)
-  if body then return SEQUENCE[body .. last] or "", at + 2 + #body + 1 end
+  if lead ~= "[" and lead ~= "O" then
+    return META[lead] or "", META[lead] and at + 2 or at + 1
+  end
+  local behind = bytes:match("^%[%[[\x40-\x7E]()", at + 1) -- a function key of Linux' console
+  if behind then return "", behind end
+  local body, last
+  body, last, behind = bytes:match("^([\x20-\x3F]*)([\x40-\x7E])()", at + 2)
+  if body == "" and last == "[" and lead == "[" then return nil end
+  if body then return SEQUENCE[body .. last] or "", behind end
   if bytes:find("^[\x20-\x3F]*$", at + 2) then return nil end
   return "", at + 2
 end
@@ -59,6 +67,19 @@ function keys.read(bytes, at)
   end
   local text, behind = character(bytes, at)
   if text then return nil, text, behind end
+end
+
+--- Returns a text that was pasted, and the position behind it, if it is whole. Its line ends are
+--- "\n", and it has no other control characters than these and tabs.
+---@param bytes string
+---@param at integer the position behind the key "paste"
+---@return string|nil text
+---@return integer|nil next
+function keys.pasted(bytes, at)
+  local first, last = bytes:find(END_OF_PASTE, at, true)
+  if not first then return nil end
+  local text = bytes:sub(at, first - 1):gsub("\r\n?", "\n"):gsub("[^\t\n\x20-\x7E\x80-\xFF]", "")
+  return text, last + 1
 end
 
 return keys

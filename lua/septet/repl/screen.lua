@@ -34,6 +34,7 @@ end
 -- Returns the text of a character as it is shown, and its columns.
 local function shown(character)
   if character:find "^[\x80-\xFF]" and not utf8.len(character) then return "\u{FFFD}", 1 end
+  if character == "\t" then return "  ", 2 end
   return character, columns_of(character)
 end
 
