@@ -312,13 +312,15 @@ static void drain_receive_buffer(int fd)
  * is cleared and the socket shut down. libcurl fails a request after a few pooled connections that
  * report an error, but skips any number that have ended. It would also take the bytes for the
  * response to the next request. On a connection for several requests at a time, the peer may send
- * at any time, so its bytes are left for libcurl. */
+ * at any time, so its bytes are left for libcurl. If there is nothing, the event is of a poll before
+ * the socket became idle, and it stays watched. */
 static void idle_event(struct spt_poller *s, bool error)
 {
     char byte;
     ssize_t n = recv(s->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    bool gone = error || n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
-    if (gone || (n > 0 && !s->shared)) {
+    if (!error && n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0 || error || !s->shared) {
         int pending;
         socklen_t len = sizeof pending;
         drain_receive_buffer(s->fd);

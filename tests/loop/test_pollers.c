@@ -164,6 +164,43 @@ static void test_bytes_on_an_idle_connection_that_is_shared_are_left_there(void 
     assert_int_equal(read(t.pair[0], &byte, 1), 1);
 }
 
+/* Reads what its peer has, too, as libcurl does for a transfer whose timer has expired. */
+static void serve_both(void *owner, int fd, int events)
+{
+    char byte;
+    const int *fds = owner;
+    t.calls++;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(read(fds[i], &byte, 1), 1);
+        spt_pollers_want(&t.table, fds[i], 0, owner);
+    }
+}
+
+static void test_event_that_came_too_late_leaves_an_idle_connection_watched(void **state)
+{
+    int other[2], fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, other), 0);
+    t.table.on_ready = serve_both;
+    fds[0] = t.pair[0];
+    fds[1] = other[0];
+    for (int i = 0; i < 2; i++) {
+        assert_non_null(spt_pollers_open(&t.table, fds[i], fds));
+        spt_pollers_want(&t.table, fds[i], UV_READABLE, fds);
+    }
+    feed("x");
+    assert_int_equal(write(other[1], "x", 1), 1);
+    turn();
+    assert_int_equal(t.calls, 1); /* both events were of one poll */
+    assert_int_equal(t.table.dropped, 0);
+    close(t.pair[1]);
+    close(other[1]);
+    turn();
+    assert_int_equal(t.table.dropped, 2);
+    spt_pollers_close(&t.table, other[0]);
+    close(other[0]);
+    t.pair[1] = -1;
+}
+
 static void test_socket_may_close_in_its_own_event(void **state)
 {
     open_first();
@@ -387,6 +424,7 @@ int main(void)
         TEST(test_end_of_an_idle_connection_is_noticed_once),
         TEST(test_bytes_on_an_idle_connection_end_it),
         TEST(test_bytes_on_an_idle_connection_that_is_shared_are_left_there),
+        TEST(test_event_that_came_too_late_leaves_an_idle_connection_watched),
         TEST(test_socket_may_close_in_its_own_event),
         TEST(test_stale_socket_of_the_same_number_is_dropped),
         TEST(test_socket_given_up_while_opening_is_dropped_at_once),
