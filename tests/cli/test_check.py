@@ -120,13 +120,13 @@ class Mistakes(harness.Case):
         self.assertGreater(len(names), 25)
         self.assertGreater(count, 50)
 
-    def test_each_rule_has_a_planted_mistake_and_is_in_the_guide(self):
+    def test_each_rule_has_a_planted_mistake_and_is_on_its_page(self):
         out = self.septet("check", PLANTED).out
-        with open(os.path.join(harness.ROOT, "docs/guide.md"), encoding="utf-8") as file:
-            guide = file.read()
+        with open(os.path.join(harness.ROOT, "docs/command.md"), encoding="utf-8") as file:
+            page = file.read()
         for rule in self.septet("check", "--rules").out.split():
             self.assertIn("[%s]" % rule, out)
-            self.assertIn("| `%s` |" % rule, guide)
+            self.assertIn("| `%s` |" % rule, page)
 
     def test_what_is_said(self):
         lines = self.septet("check", PLANTED + "/session_option.lua",

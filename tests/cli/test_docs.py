@@ -108,6 +108,40 @@ class Readme(harness.Case):
         self.assertGreater(len(folders), 10)
 
 
+class Newcomers(harness.Case):
+    """The pages that a newcomer reads first are short, and say only names that are there."""
+
+    OBJECTS = {"t": "task", "g": "group", "ch": "channel", "q": "queue", "r": "response",
+               "sio": "io"}
+    # A name with its module or object, in code: the names of other languages have other columns.
+    NAMED = re.compile(r"\b(task|http|sync|fs|sio|process|net|jobs|csv|json|url|html|hash|robots|"
+                       r"stats|progress|pretty|cli|testing|trace|t|g|ch|q|job|session|pool|element|"
+                       r"document)([.:])(\w+)(?=[({\s`]|$)")
+
+    def test_the_quick_start_is_one_screen(self):
+        shown = [line for line in read("docs/start.md").split("\n") if not line.startswith("<!--")]
+        self.assertLessEqual(len(shown), 45)
+
+    def test_the_guide_is_no_reference(self):
+        self.assertLessEqual(read("docs/guide.md").count("\n"), 700)
+
+    def named(self, page):
+        """Returns the names of the API in the second column of the tables of two columns."""
+        cells = re.findall(r"^\| [^|]+ \| ([^|]+) \|$", read(page), re.M)
+        code = re.findall(r"`([^`]+)`", "\n".join(cells))
+        return {self.OBJECTS.get(m[1], m[1]) + m[2] + m[3]
+                for text in code for m in self.NAMED.finditer(text)}
+
+    def test_each_name_of_the_api_in_a_table_for_other_users_is_one(self):
+        known = set(self.septet("doc", "--names").out.split())
+        found = set()
+        for name in os.listdir(os.path.join(ROOT, "docs", "from")):
+            named = self.named("docs/from/" + name)
+            self.assertEqual(sorted(named - known), [], name)
+            found |= named
+        self.assertGreater(len(found), 60)
+
+
 class Cookbook(harness.Case):
     def test_each_example_is_shown_and_run(self):
         page = read("docs/cookbook.md")
