@@ -6,7 +6,8 @@ It works at any address and from a folder. Each link must lead to a page and a h
 
 The index, docs/README.md, gives the order of the pages. A file outside docs/ that a page links to
 becomes a page too, so that no link leaves the site; a paragraph that is only a link to such a file
-shows the file itself. Needs Debian's python3-markdown-it and python3-pygments.
+shows the file itself. A man page becomes a page like a document. Needs Debian's
+python3-markdown-it, python3-pygments and mandoc.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import posixpath
 import re
 import shutil
 import string
+import subprocess
 import sys
 
 import markdown_it
@@ -30,6 +32,7 @@ LEXERS = {".lua": "lua", ".c": "c", ".h": "c", ".cc": "c++", ".py": "python", ".
           ".sh": "bash", ".cmake": "cmake"}
 LONG = 30  # pages of a section that stands in the sidebar
 UNSEARCHED = ("decisions/", "repository/")
+MAN = re.compile(r"\.[1-8]$")
 MARK = re.compile(r"\A-- (?:run|fragment|not run)\b(?::[ ]*(.*))?\n")
 
 
@@ -47,6 +50,8 @@ def page_of(path):
     """Returns where the page of a file or a folder of the repository stands on the site."""
     if os.path.isdir(os.path.join(ROOT, path)):
         return posixpath.join("repository", path, "index.html")
+    if path == "README.md":
+        return "readme.html"
     inside = path[len("docs/"):] if path.startswith("docs/") else posixpath.join("repository", path)
     if inside == "README.md":
         return "index.html"
@@ -152,9 +157,24 @@ def heading_of(tokens, i):
     return tokens[i].attrGet("id")
 
 
+def man_page(path):
+    """Returns a man page as a document. Its sections become headings below the page's title."""
+    made = subprocess.run(["mandoc", "-T", "markdown", os.path.join(ROOT, path)],
+                          stdout=subprocess.PIPE, text=True, check=True).stdout
+    lines = made.split("\n")[1:-2]  # without the lines of its ends
+    name, _, section = os.path.basename(path).rpartition(".")
+    text = "\n".join("## " + line[2:].capitalize() if line.startswith("# ") else line
+                     for line in lines)
+    return f"# {name}({section})\n" + text
+
+
+def source(path):
+    return man_page(path) if MAN.search(path) else read(path)
+
+
 def render(page, parser):
     """Makes the page of a document."""
-    tokens = parser.parse(read(page.path))
+    tokens = parser.parse(source(page.path))
     out, section = [], None
     for i, token in enumerate(tokens):
         if token.type == "heading_open":
@@ -220,7 +240,7 @@ def show_source(page):
 
 def title_of(path):
     """Returns the title of a document."""
-    found = re.search(r"^# (.+)$", read(path), re.M)
+    found = re.search(r"^# (.+)$", source(path), re.M)
     return found[1].replace("`", "") if found else path
 
 
@@ -228,14 +248,14 @@ def name_links(page, children):
     """Gives links to documents that are named by their file the document's title."""
     for i, token in enumerate(children[1:], 1):
         before = children[i - 1]
-        if token.type == "text" and before.type == "link_open" and token.content.endswith(".md"):
+        if token.type == "text" and before.type == "link_open" and is_document(token.content):
             path, _ = page.resolve(before.meta["link"])
             if os.path.exists(os.path.join(ROOT, path)):
                 token.content = title_of(path)
 
 
 def is_document(path):
-    return path.endswith(".md")
+    return path.endswith(".md") or MAN.search(path) is not None
 
 
 def all_pages():
@@ -349,7 +369,11 @@ def search_index(pages, flat):
     found = [[pages[p].place, pages[p].title,
               [[i, t, re.sub(r"\s+", " ", " ".join(words))] for i, t, words in pages[p].sections]]
              for p in ordered]
-    return "searchable(" + json.dumps(found, ensure_ascii=False, separators=(",", ":")) + ");\n"
+    lines = [line.split(" = ") for line in looks("synonyms.txt").splitlines()
+             if not line.startswith("#")]
+    words = [[theirs.split(), ours.lower().split(", ")] for theirs, ours in lines]
+    return "searchable(" + ",".join(json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+                                    for value in (found, words)) + ");\n"
 
 
 def build(out):
@@ -370,7 +394,7 @@ def build(out):
             target = os.path.join(out, path.removeprefix("docs/"))
             os.makedirs(os.path.dirname(target), exist_ok=True)
             shutil.copy(os.path.join(ROOT, path), target)
-    for name in ("site.css", "site.js"):
+    for name in ("site.css", "plain.css", "site.js"):
         write(out, name, looks(name))
     write(out, "search.js", search_index(pages, flat))
     print(f"site: {len(pages)} pages in {os.path.relpath(out)}")

@@ -20,16 +20,21 @@ function paint() {
 paint();
 dark.addEventListener("change", paint);
 
-// What search.js calls with the pages: [place, title, [[anchor, heading, text], …]].
+// What search.js calls with the pages, [place, title, [[anchor, heading, text], …]], and the
+// synonyms: [[what others call a thing, …], [what it is called here, …]].
 let index = null;
 let loading = null;
-function searchable(pages) {
+const synonyms = new Map();
+function searchable(pages, groups) {
   index = [];
   for (const [place, title, sections] of pages) {
     for (const [anchor, heading, text] of sections) {
       index.push({ place, title, anchor, heading, text, low: text.toLowerCase(),
         head: heading.toLowerCase(), page: title.toLowerCase() });
     }
+  }
+  for (const [theirs, ours] of groups) {
+    for (const word of theirs) synonyms.set(word, ours);
   }
 }
 
@@ -47,26 +52,44 @@ function load() {
 // Pages for those who change Septet: in a search they stand behind those for its users.
 const inside = /^(internals|decisions|repository)\/|^(c-api|conformance|faults)\./;
 
-// A section counts if it has each word; one in a heading counts for more.
+// Words of questions, which say nothing of what is looked for.
+const unsaid = new Set(("a an and are as at be by can do does for from how i if in is it my of on "
+  + "or that the this to what when where which why with").split(" "));
+
+// Returns what stands for a word: the word, without the s of a plural, and its synonyms.
+function meant(word) {
+  const alone = word.length > 3 && word.endsWith("s") ? word.slice(0, -1) : word;
+  return [alone, ...(synonyms.get(word) ?? synonyms.get(alone) ?? [])];
+}
+
+// Returns how much a section says of a word; one in a heading counts for more.
+function weigh(section, word) {
+  return (section.head.includes(word) ? 20 : 0) + (section.page.includes(word) ? 5 : 0)
+    + (section.head === word ? 30 : 0) + Math.min(section.low.split(word).length - 1, 5);
+}
+
+// A section counts if it has each word, or what is meant by it. If none has, those with most words
+// count.
 function find(text) {
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  if (!words.length) return { words, hits: [] };
+  const typed = text.toLowerCase().replace(/[?!,;]|\(\)/g, " ").split(/\s+/).filter(Boolean);
+  const said = typed.filter((word) => !unsaid.has(word));
+  const words = (said.length ? said : typed).map(meant);
+  if (!words.length) return { words: [], hits: [] };
   const hits = [];
   for (const section of index) {
     let score = 0;
-    for (const word of words) {
-      const found = (section.head.includes(word) ? 20 : 0) + (section.page.includes(word) ? 5 : 0)
-        + (section.head === word ? 30 : 0) + Math.min(section.low.split(word).length - 1, 5);
-      if (!found) {
-        score = 0;
-        break;
-      }
+    let count = 0;
+    for (const choices of words) {
+      const found = Math.max(...choices.map((word) => weigh(section, word)));
+      if (found) count++;
       score += found;
     }
-    if (score) hits.push({ section, score: inside.test(section.place) ? score / 10 : score });
+    if (inside.test(section.place)) score /= 10;
+    if (count) hits.push({ section, count, score });
   }
-  hits.sort((a, b) => b.score - a.score);
-  return { words, hits: hits.slice(0, 20).map((hit) => hit.section) };
+  const most = hits.reduce((n, hit) => Math.max(n, hit.count), 0);
+  return { words: words.flat(), hits: hits.filter((hit) => hit.count === most)
+    .sort((a, b) => b.score - a.score).slice(0, 20).map((hit) => hit.section) };
 }
 
 function marked(element, text, words) {

@@ -2,17 +2,20 @@
 """The site of docs/: its pages fit on a phone, its search finds, it asks for nothing outside its
 folder, and it is not built with a link that leads nowhere."""
 
+import functools
+import http.server
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
 import browser
 
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
-PHONE = 390
+PHONE = 360
 # The ids that more than one element has.
 TWICE = """(() => {
   const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
@@ -29,6 +32,38 @@ def python():
         if found.returncode == 0:
             return path
     raise RuntimeError("no python3-markdown-it or python3-pygments (run ./dev setup)")
+
+
+# What users of other tools search for, and a section that they must find among the first three.
+WORDS = {
+    "concurrency": "guide.html#many-at-once",
+    "parallel": "how-do-i.html#-run-n-at-once",
+    "subprocess": "how-do-i.html#-run-a-program",
+    "retry": "how-do-i.html#-try-again",
+    "sleep": "api.html#tasksleepseconds",
+    "await": "guide.html#tasks",
+    "timeout": "api.html#tasktimeoutseconds-fn-",
+    "thread": "api.html#taskthreadfn-",
+    "async": "api.html#taskspawnfn-",
+    "goroutine": "api.html#taskspawnfn-",
+    "Promise.all": "api.html#taskgatherlist-options",
+    "aiohttp": "api.html#septethttp",
+    "semaphore": "api.html#syncsemaphoren",
+    "cron": "how-do-i.html#-do-something-every-minute",
+    "argparse": "api.html#cliparsewords-spec",
+    "celery": "jobs.html#jobs-work-that-survives-a-crash",
+    "pytest": "guide.html#testing-your-scripts",
+    "TaskGroup": "api.html#taskgroupfn-",
+    "how do I install it?": "readme.html#install",
+    "quick start": "start.html#quick-start",
+    "threads": "api.html#taskthreadfn-",
+    "--workers": "man/septet.1.html#workers",
+}
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *unused):
+        pass
 
 
 def build(out, *more):
@@ -94,6 +129,58 @@ class Site(unittest.TestCase):
     def test_the_search_finds_pages_for_users_first(self):
         for words in "watch files", "order of results", "rate limit", "child process":
             self.assertNotRegex(self.search(words)[0][0], "internals/|conformance|faults", words)
+
+    def test_the_search_knows_the_words_of_other_tools(self):
+        for words, place in WORDS.items():
+            self.assertIn("./" + place, [hit[0] for hit in self.search(words)[:3]], words)
+
+    def test_the_search_finds_what_has_most_words_if_nothing_has_all(self):
+        self.assertEqual(self.search("as_completed xyzzyxyzzy")[0][0],
+                         "./api.html#taskas_completedlist-options")
+
+    def test_below_a_path_of_a_server_links_and_the_search_work(self):
+        root = os.path.dirname(os.path.dirname(self.folder))
+        handler = functools.partial(Quiet, directory=root)
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+            threading.Thread(target=server.serve_forever).start()
+            try:
+                site = "http://127.0.0.1:%d/%s/" % (server.server_port,
+                                                    os.path.relpath(self.folder, root))
+                self.browser.open_url(site + "from/asyncio.html")
+                self.browser.run("""(async () => {
+                  document.getElementById("site-words").value = "gather";
+                  await load();
+                  await show();
+                })()""")
+                asked = self.browser.requested()
+                self.browser.run("document.querySelector('#site-found a').click()")
+                self.browser.wait_for_event("Page.loadEventFired")
+                self.assertEqual(self.browser.run("location.href"),
+                                 site + "api.html#taskgatherlist-options")
+                asked += self.browser.requested()
+                self.assertEqual([url for url in asked if not url.startswith((site, "data:"))], [])
+            finally:
+                server.shutdown()
+
+    def test_without_scripts_a_phone_shows_the_text_and_then_the_pages(self):
+        self.browser.call("Emulation.setScriptExecutionDisabled", value=True)
+        try:
+            self.browser.load("file://" + os.path.join(self.folder, "guide.html"))
+            self.assertEqual(self.browser.run("""["site-search", "site-menu", "site-pages"].map(
+              (id) => getComputedStyle(document.getElementById(id)).display)"""),
+                             ["none", "none", "block"])
+            self.assertTrue(self.browser.run("""
+              document.getElementById("site-pages").getBoundingClientRect().top
+              > document.querySelector("main").getBoundingClientRect().top"""))
+        finally:
+            self.browser.call("Emulation.setScriptExecutionDisabled", value=False)
+
+    def test_the_focus_of_the_keyboard_is_seen(self):
+        self.browser.open(os.path.join(self.folder, "guide.html"))
+        for _ in range(6):
+            self.browser.key("Tab", code="Tab", windowsVirtualKeyCode=9)
+            self.assertEqual(self.browser.run(
+                "getComputedStyle(document.activeElement).outlineStyle"), "solid")
 
     def test_the_search_says_that_it_finds_nothing(self):
         self.assertEqual(self.search("xyzzyxyzzy"), [])

@@ -17,7 +17,8 @@ ARGUMENTS = [
     "--headless=new", "--remote-debugging-pipe", "--no-first-run", "--no-default-browser-check",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--disable-default-apps", "--disable-extensions", "--disable-gpu", "--disable-dev-shm-usage",
-    "--host-resolver-rules=MAP * ~NOTFOUND", "--hide-scrollbars", "--force-color-profile=srgb",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--hide-scrollbars",
+    "--force-color-profile=srgb",
 ]
 
 
@@ -144,10 +145,18 @@ class Browser:
 
     def open(self, path):
         """Opens a file, and returns once it is loaded and drawn."""
-        self.events.clear()
-        self.call("Page.navigate", url="file://" + os.path.abspath(path))
-        self.wait_for_event("Page.loadEventFired")
+        self.open_url("file://" + os.path.abspath(path))
+
+    def open_url(self, url):
+        """Likewise."""
+        self.load(url)
         self.settle()
+
+    def load(self, url):
+        """Opens a page, and returns once it is loaded."""
+        self.events.clear()
+        self.call("Page.navigate", url=url)
+        self.wait_for_event("Page.loadEventFired")
 
     def settle(self):
         """Returns once the page has drawn what it wanted to draw."""
