@@ -66,7 +66,7 @@ class Shell:
         files = {"notes.txt", "run.trc", "completions"} | scripts | folder
         rows = [
             ([""], COMMANDS | scripts | folder),
-            (["--trace-l"], {"--trace-limit"}),
+            (["--trace-li"], {"--trace-limit"}),
             (["--trace="], {"run.trc"} | folder),
             (["--summary=j"], {"json"}),
             (["-e", "x", ""], scripts | folder),

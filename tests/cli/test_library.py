@@ -3,6 +3,7 @@
 
 lua-language-server itself is in neither Debian nor npm, so tools/api/check.lua holds them to its
 grammar."""
+import filecmp
 import glob
 import json
 import os
@@ -26,6 +27,21 @@ class Library(harness.Case):
 
     def test_the_annotations_of_the_sources_can_be_read(self):
         self.check(self.tool("main.lua", ROOT, os.path.join(BUILD, "made"), "check"))
+
+    def test_the_folder_of_the_sources_may_have_any_name(self):
+        for name in ("septet", "lua", "of (a) %w"):
+            root = os.path.join(self.dir, name)
+            os.symlink(ROOT, root)
+            for folder in ("made/septet/doc", "library/septet"):
+                os.makedirs(os.path.join(self.dir, folder), exist_ok=True)
+            with open(os.path.join(BUILD, "made", "sources")) as file:
+                self.write("made/sources", file.read().replace(ROOT + "/", root + "/"))
+            self.check(self.tool("main.lua", root, os.path.join(self.dir, "made"),
+                                 os.path.join(self.dir, "library")))
+            for path in FILES:
+                made = os.path.join(self.dir, "library", os.path.relpath(path, LIBRARY))
+                with self.subTest(name, path=path):
+                    self.assertTrue(filecmp.cmp(made, path, shallow=False))
 
     def test_the_definitions_keep_the_grammar(self):
         modules = [n[:-4] for n in os.listdir(os.path.join(ROOT, "lua", "septet"))

@@ -11,7 +11,7 @@ local TESTS <const> = "septet.tests" -- no module: what septet test gives to fil
 -- Returns the module that a class or an alias belongs to: that of the file which describes it.
 local function home(api, found)
   if names.is_module(found.name or "") then return found.name end
-  local below = found.path:match "/septet/([%w_]+)[/.]"
+  local below = found.path:sub(#api.root + 1):match "^/%a+/septet/([%w_]+)[/.]"
   local module = "septet." .. below
   if module == TESTS then return module end
   for _, known in ipairs(api.modules) do if known == module then return module end end

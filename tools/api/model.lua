@@ -225,7 +225,7 @@ end
 
 --- Reads the sources of a tree. `lua` and `meta` are lists of paths below it, as septet/task.lua.
 function model.read(root, lua, meta)
-  local self = setmetatable({ classes = {}, order = {}, aliases = {}, alias_order = {},
+  local self = setmetatable({ root = root, classes = {}, order = {}, aliases = {}, alias_order = {},
     files = {}, modules_read = {}, modules = {}, faults = {} }, Model)
   for _, path in ipairs(lua) do
     local module = module_of(path)
