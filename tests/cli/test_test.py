@@ -18,7 +18,7 @@ class Runner(harness.Case):
     def spec(self, name, text):
         return self.write(name, HEAD + text)
 
-    def tests(self, *words, env=None):
+    def run_tests(self, *words, env=None):
         return self.septet("test", *words, env=env)
 
 
@@ -27,13 +27,13 @@ class Ends(Runner):
 
     def test_all_pass(self):
         self.spec("a_spec.lua", "it('adds', function() expect(1 + 1).equal(2) end)\n")
-        self.check(self.tests(), out="ok adds\n1 passed, 0 failed\n")
+        self.check(self.run_tests(), out="ok adds\n1 passed, 0 failed\n")
 
     def test_a_nil_is_a_value_like_others(self):
         self.spec("a_spec.lua", "it('is nil', function()\nexpect(nil).equal(nil)\n"
                   "expect(nil).never.equal(1)\nexpect(nil).falsy()\nexpect(nil).same(nil)\n"
                   "expect(nil).equal(1)\nend)\n")
-        result = self.tests()
+        result = self.run_tests()
         self.assertEqual(result.status, 1)
         self.assertIn("a_spec.lua:7: expected 1, got nil\n", result.out)
 
@@ -42,7 +42,7 @@ class Ends(Runner):
                   "it('differ', function()\nprint 'hello'\n"
                   "expect({ a = { 1, 2 } }).equal { a = { 1, 3 } }\nend)\n"
                   "it('and the next one runs', function() end)\nend)\n")
-        result = self.tests()
+        result = self.run_tests()
         self.assertEqual(result.status, 1)
         self.assertIn("not ok tables: differ\nok tables: and the next one runs\n", result.out)
         self.assertIn("1. tables: differ\n   a_spec.lua:3\n"
@@ -53,7 +53,7 @@ class Ends(Runner):
     def test_a_table_that_holds_itself(self):
         self.spec("a_spec.lua", "it('is a ring', function()\nlocal ring = {}\nring.ring = ring\n"
                   "expect({ ring = 1 }).equal(ring)\nend)\n")
-        result = self.tests()
+        result = self.run_tests()
         self.assertEqual(result.status, 1)
         self.assertIn("a_spec.lua:5: .ring: expected <1> { ring = <table 1> }, got 1\n", result.out)
 
@@ -61,7 +61,7 @@ class Ends(Runner):
         self.spec("a_spec.lua", "it('hangs', function()\n"
                   "local t = task.spawn(task.sleep, math.huge)\nt:await()\nend)\n"
                   "it('and the next one runs', function() end)\n")
-        result = self.tests()
+        result = self.run_tests()
         self.assertEqual(result.status, 1)
         self.assertIn("too slow: it did not end within a day of its virtual clock\n", result.out)
         self.assertRegex(result.out, r"#\d+ hangs +wait")
@@ -71,14 +71,14 @@ class Ends(Runner):
     def test_a_leaking_one_names_what_it_left(self):
         self.spec("a_spec.lua", "it('leaks', function()\n"
                   "task.background(function() task.sleep(1000) end)\nend)\n")
-        result = self.tests()
+        result = self.run_tests()
         self.assertEqual(result.status, 1)
         self.assertRegex(result.out, r"the test left behind:\n     a task goes on, spawned at "
                          r"a_spec\.lua:3: a_spec\.lua:3#\d+, which waits for sleep 1000 s\n")
 
     def test_an_erring_one(self):
         self.spec("a_spec.lua", "it('errs', function()\nlocal x\nx.y = 1\nend)\n")
-        result = self.tests()
+        result = self.run_tests()
         self.assertEqual(result.status, 1)
         self.assertIn("a_spec.lua:4: attempt to index a nil value (local 'x')\n", result.out)
         self.assertNotIn("[septet", result.out)
@@ -86,13 +86,13 @@ class Ends(Runner):
     def test_a_failure_that_no_task_saw(self):
         self.spec("a_spec.lua", "it('is quiet', function()\n"
                   "task.background(function() error 'unseen' end)\ntask.sleep(1)\nend)\n")
-        result = self.tests()
+        result = self.run_tests()
         self.assertEqual(result.status, 1)
         self.assertIn("no task saw the failure of a_spec.lua:3", result.out)
 
     def test_one_that_ends_the_process(self):
         self.spec("a_spec.lua", "it('exits', function() os.exit(0) end)\n")
-        result = self.tests()
+        result = self.run_tests()
         self.assertEqual(result.status, 1)
         self.assertIn("a_spec.lua:2: a test must not end the process\n", result.out)
 
@@ -100,7 +100,7 @@ class Ends(Runner):
         self.spec("a_spec.lua", "it('is killed', function()\n"
                   "local pid = io.open('/proc/self/stat'):read 'n'\n"
                   "os.execute('kill -9 ' .. pid)\nend)\n")
-        result = self.tests()
+        result = self.run_tests()
         self.assertEqual(result.status, 1)
         self.assertIn("not ok is killed\n", result.out)
         self.assertIn("signal KILL ended the process of this file", result.out)
@@ -121,27 +121,27 @@ class Ends(Runner):
     def test_one_that_computes_for_ever_shows_where(self):
         self.spec("a_spec.lua", "it('spins', { timeout = 0.2 }, function()\n"
                   "while true do end\nend)\n")
-        result = self.tests()
+        result = self.run_tests()
         self.assertEqual(result.status, 1)
         self.assertRegex(result.out, r"spins +run .*a_spec\.lua:3")
 
     def test_a_file_that_does_not_load(self):
         self.spec("a_spec.lua", "it('bad' function() end)\n")
-        result = self.tests()
+        result = self.run_tests()
         self.assertEqual(result.status, 1)
         self.assertIn("a_spec.lua:2: ')' expected near 'function'", result.out)
 
     def test_no_tests(self):
-        self.check(self.tests(), 2, out="", err="septet: there are no files *_spec.lua or"
+        self.check(self.run_tests(), 2, out="", err="septet: there are no files *_spec.lua or"
                    " *_test.lua in this folder\n")
         self.spec("a_spec.lua", "")
-        self.check(self.tests(), 2, out="", err="septet: the files declare no tests\n")
+        self.check(self.run_tests(), 2, out="", err="septet: the files declare no tests\n")
         self.spec("a_spec.lua", "it('a', function() end)\n")
-        self.check(self.tests("--filter=b"), 2, out="",
+        self.check(self.run_tests("--filter=b"), 2, out="",
                    err="septet: no test is chosen by these options\n")
 
     def test_a_path_that_is_not_there(self):
-        result = self.tests("nowhere")
+        result = self.run_tests("nowhere")
         self.assertEqual(result.status, 2)
         self.assertIn("'nowhere'", result.err)
 
@@ -184,7 +184,7 @@ class Census(Runner):
         self.write("a_spec.lua", CENSUS + "".join(
             "it('%d', function()\n local _ = %s\nend)\n" % item
             for item in enumerate(make for _, make in KINDS)))
-        result = self.tests()
+        result = self.run_tests()
         first = CENSUS.count("\n") + 2
         lines = [first + 3 * i for i in range(len(KINDS))]
         lines[5] = CENSUS.split("\n").index("  return outer:accept()") + 1
@@ -197,7 +197,7 @@ class Census(Runner):
         self.write("a_spec.lua", CENSUS + "".join(
             "it('%d', function()\n local _ <close> = %s\nend)\n" % item
             for item in enumerate(make for _, make in KINDS)))
-        result = self.tests()
+        result = self.run_tests()
         self.assertEqual(result.status, 0, result)
 
     def test_nor_is_what_ends_with_the_test(self):
@@ -209,7 +209,7 @@ class Census(Runner):
                    "pcall(http.get, 'http://127.0.0.1:1/')\nend)\n"
                    "it('loops that end', function()\n"
                    "for _ in fs.walk '.' do end\nfor _ in fs.walk '.' do break end\nend)\n")
-        self.check(self.tests("--real-time"), out="ok a process\nok one that ended\n"
+        self.check(self.run_tests("--real-time"), out="ok a process\nok one that ended\n"
                    "ok the default session\nok loops that end\n4 passed, 0 failed\n")
 
     def test_each_test_has_a_census_of_its_own(self):
@@ -218,7 +218,7 @@ class Census(Runner):
                    "it('leaks', function() kept = { kept, http.session(), http.session() } end)\n"
                    "it('does not', function() end)\n"
                    "it('may', { leaks = true }, function() kept = http.session() end)\n")
-        result = self.tests()
+        result = self.run_tests()
         self.assertEqual(result.out.count("an HTTP session was left open"), 2, result)
         self.assertTrue(result.out.endswith("2 passed, 1 failed\n"), result)
 
@@ -226,7 +226,7 @@ class Census(Runner):
         self.write("a_spec.lua", CENSUS + "it('leaks one of many', function()\n"
                    "local kept = {}\nfor i = 1, 300 do\nkept[i] = http.session()\n"
                    "if i ~= 150 then kept[i]:close() end\nend\nend)\n")
-        result = self.tests()
+        result = self.run_tests()
         self.assertEqual(result.out.count("was left open"), 1, result)
 
 
@@ -238,18 +238,18 @@ class Clocks(Runner):
                   "it('flows', { real_time = true }, function() expect(jumps()).same(false) end)\n")
         self.write("b_test.lua", "-- test: real-time\n" + HEAD + head +
                    "it('flows, too', function() expect(jumps()).same(false) end)\n")
-        result = self.tests("--jobs=1")
+        result = self.run_tests("--jobs=1")
         self.check(result, out="ok jumps\nok flows\nok flows, too\n3 passed, 0 failed\n")
 
 
     def test_time_of_the_virtual_clock_is_limited_if_that_is_asked_for(self):
         self.spec("a_spec.lua", "local function hour() task.sleep(3600) end\nit('a', hour)\n"
                   "it('b', { timeout = 3601 }, hour)\nit('c', { timeout = 3599 }, hour)\n")
-        result = self.tests()
+        result = self.run_tests()
         self.assertEqual(result.status, 1)
         self.assertTrue(result.out.startswith("ok a\nok b\nnot ok c\n"), result)
         self.assertIn("too slow: it did not end within 3599 s\n", result.out)
-        result = self.tests("--timeout=3000")
+        result = self.run_tests("--timeout=3000")
         self.assertTrue(result.out.startswith("not ok a\nok b\nnot ok c\n"), result)
         self.assertIn("too slow: it did not end within 3000 s\n", result.out)
 
@@ -268,7 +268,7 @@ class Choice(Runner):
         return super().write(name, text, mode)
 
     def titles(self, *words):
-        result = self.tests("--jobs=1", *words)
+        result = self.run_tests("--jobs=1", *words)
         self.assertEqual(result.status, 0, result)
         return re.findall(r"^ok (.*)$", result.out, re.M)
 
@@ -282,15 +282,15 @@ class Choice(Runner):
         self.assertEqual(self.titles("sub"), ["c"])
 
     def test_list(self):
-        self.check(self.tests("--list", "--tags=slow"), out="one: b #slow\nc\n")
+        self.check(self.run_tests("--list", "--tags=slow"), out="one: b #slow\nc\n")
 
     def test_repeat_and_jobs(self):
-        result = self.tests("--repeat=3", "--jobs=4")
+        result = self.run_tests("--repeat=3", "--jobs=4")
         self.assertTrue(result.out.endswith("9 passed, 0 failed\n"), result)
 
     def test_shuffle_prints_the_seed_which_gives_the_order_again(self):
         self.spec("a_spec.lua", "for i = 1, 20 do it(tostring(i), function() end) end\n")
-        result = self.tests("--shuffle", "a_spec.lua")
+        result = self.run_tests("--shuffle", "a_spec.lua")
         seed = re.search(r"^order: (--shuffle=\d+)$", result.out, re.M)[1]
         first = self.titles(seed, "a_spec.lua")
         self.assertEqual(first, re.findall(r"^ok (.*)$", result.out, re.M))
@@ -299,9 +299,11 @@ class Choice(Runner):
                             self.titles("--shuffle=8", "a_spec.lua"))
 
     def test_fail_fast(self):
+        os.remove(os.path.join(self.dir, "sub/b_test.lua"))
         self.spec("a_spec.lua", "it('a', function() error 'no' end)\nit('b', function() end)\n")
-        result = self.tests("--fail-fast", "--jobs=1")
-        self.assertTrue(result.out.endswith("0 passed, 1 failed\n"), result)
+        result = self.run_tests("--fail-fast", "--jobs=1")
+        self.assertTrue(result.out.startswith("not ok a\nnot run b\n"), result)
+        self.assertTrue(result.out.endswith("0 passed, 1 failed, 1 not run\n"), result)
 
     def test_what_stands_around_tests(self):
         self.spec("a_spec.lua", "local log = {}\n"
@@ -313,22 +315,22 @@ class Choice(Runner):
                   "describe('in', function()\n"
                   "before_each(function() log[#log + 1] = 'inner' end)\n"
                   "it('b', function() log[#log + 1] = 'b' end)\nend)\n")
-        self.check(self.tests("--in-process", "a_spec.lua"), out="ok a\n"
+        self.check(self.run_tests("--in-process", "a_spec.lua"), out="ok a\n"
                    "before all, before, a, after, before, inner, b, after\nok in: b\n"
                    "2 passed, 0 failed\n")
 
     def test_helper(self):
         self.write("help.lua", "function five() return 5 end\n")
         self.spec("a_spec.lua", "it('a', function() expect(five()).equal(5) end)\n")
-        self.check(self.tests("--helper=help.lua", "a_spec.lua"), out="ok a\n1 passed, 0 failed\n")
+        self.check(self.run_tests("--helper=help.lua", "a_spec.lua"), out="ok a\n1 passed, 0 failed\n")
 
     def test_wrong_words(self):
-        result = self.tests("--filtre=x")
+        result = self.run_tests("--filtre=x")
         self.assertEqual(result.status, 2)
         self.assertIn("unrecognized option '--filtre=x', did you mean '--filter'?", result.err)
         self.spec("a_spec.lua", "it('a', { timeuot = 1 }, function() end)\n")
         self.assertIn("unknown option 'timeuot' of 'it', did you mean 'timeout'?",
-                      self.tests("a_spec.lua").out)
+                      self.run_tests("a_spec.lua").out)
 
 
 ALL = ("it('passes', function() print 'fine' end)\n"
@@ -398,7 +400,7 @@ class Terminal(Runner):
 class Reports(Runner):
     def test_tap(self):
         self.spec("a_spec.lua", ALL)
-        result = self.tests("--tap")
+        result = self.run_tests("--tap")
         self.assertEqual(result.status, 1)
         lines = result.out.splitlines()
         self.assertEqual((lines[0], lines[-1]), ("TAP version 14", "1..5"))
@@ -413,7 +415,7 @@ class Reports(Runner):
 
     def test_junit_keeps_the_rules_of_the_schema(self):
         self.spec("a_spec.lua", ALL)
-        self.assertEqual(self.tests("--junit=out.xml").status, 1)
+        self.assertEqual(self.run_tests("--junit=out.xml").status, 1)
         path = os.path.join(self.dir, "out.xml")
         junit = check_junit(self, tree.parse(path).getroot())
         cases = junit[0].findall("testcase")
@@ -435,7 +437,7 @@ class Reports(Runner):
                    "expect(task.spawn(mod.sign, 1):await()).equal(1)\nend)\n")
         self.write("b_spec.lua", head + "it('in a coroutine', function()\n"
                    "expect(coroutine.wrap(mod.sign)(0)).equal(0)\nend)\n")
-        result = self.tests("--coverage=c.info")
+        result = self.run_tests("--coverage=c.info")
         self.assertEqual(result.status, 0, result)
         self.assertEqual(result.out.split("\n\n")[1],
                          "file     lines     run  lines not run\n"

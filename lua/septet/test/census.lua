@@ -4,6 +4,7 @@ local census = {}
 
 local task = require "septet.task"
 local core = require "septet.core"
+local error_text = require "septet.test.error_text"
 
 local function add_tasks(set, tree)
   for _, one in ipairs(tree) do
@@ -19,7 +20,8 @@ end
 function census.begin()
   local before = { tasks = add_tasks({}, task.tree()), lost = {} }
   task.on_unhandled = function(t, err, traceback)
-    before.lost[#before.lost + 1] = ("%s: %s\n%s"):format(t.name, tostring(err), traceback or "")
+    local text = error_text.of(err) .. "\n" .. (traceback or "")
+    before.lost[#before.lost + 1] = t.name .. ": " .. text
   end
   core.census_begin()
   return before

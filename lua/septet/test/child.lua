@@ -6,6 +6,7 @@ local core = require "septet.core"
 local task = require "septet.task"
 local program = require "septet.command.program"
 local choice = require "septet.test.choice"
+local error_text = require "septet.test.error_text"
 local execute = require "septet.test.execute"
 local expect = require "septet.test.expect"
 local suite = require "septet.test.suite"
@@ -15,7 +16,7 @@ local function load_file(path)
   local chunk, problem = loadfile(path)
   if not chunk then return problem end
   local ok, err = xpcall(chunk, function(e)
-    return debug.traceback(tostring(e), 2)
+    return debug.traceback(error_text.of(e), 2)
   end, path)
   return not ok and err or nil
 end
@@ -26,7 +27,7 @@ local function on_this_clock(cases, options, emit)
   for _, case in ipairs(cases) do
     local is_wanted = not options.only_real_time or case.real_time
     if case.real_time and not options.real_time then
-      emit { event = "deferred", n = case.n, title = case.title }
+      emit { event = "deferred", n = case.n, title = case.title, place = case.place }
     elseif is_wanted then
       list[#list + 1] = case
     end
@@ -37,7 +38,7 @@ end
 local function list_of(cases)
   local list = {}
   for i, case in ipairs(cases) do
-    list[i] = { title = case.title, place = case.place }
+    list[i] = { n = case.n, title = case.title, place = case.place }
   end
   return list
 end
@@ -94,7 +95,7 @@ function child.run(path, options, emit)
     emit { event = "done" }
     return true
   end
-  emit { event = "plan", tests = #cases, declared = #collected.cases }
+  emit { event = "plan", tests = list_of(cases), declared = #collected.cases }
   local ok = execute.run(cases, options, emit)
   if options.coverage then emit { event = "coverage", files = core.coverage_stop() } end
   emit { event = "done" }

@@ -115,7 +115,7 @@ local function run_here(path, options, private)
     elseif event.event == "coverage" then
       results.coverage:add(event.files)
     elseif event.event == "list" then
-      for _, test in ipairs(event.tests) do io.stdout:write(test.title, "\n") end
+      results:add_listed(event.tests)
     end
   end
   child.run(path, options, emit)

@@ -7,6 +7,9 @@ local core = require "septet.core"
 local task = require "septet.task"
 local trace = require "septet.trace"
 local census = require "septet.test.census"
+local error_text = require "septet.test.error_text"
+local standard = require "septet.test.standard"
+local suite = require "septet.test.suite"
 
 local LIMIT <const> = 5 -- seconds of the real clock for a test
 -- Seconds for a test on a virtual clock, of which only a test that waits for nothing comes to the
@@ -15,11 +18,6 @@ local DAY <const> = 24 * 60 * 60
 local PATIENCE <const> = 5 -- seconds for which a test that was cancelled may go on
 
 local PROBLEM <const> = {} -- stands before the failure that a function with hooks returns
-
-local function is_skip(err)
-  local meta = getmetatable(err)
-  return type(meta) == "table" and meta.__name == "septet.test.Skip"
-end
 
 -- Returns the groups of a test, outermost first.
 local function groups_of(case)
@@ -83,24 +81,29 @@ end
 
 local function failure_of(problem, kind)
   local value = problem.text or problem.value
-  if is_skip(value) then return { kind = "skip", message = tostring(value.reason) } end
+  if suite.is_skip(value) then
+    return { kind = "skip", message = error_text.of(value.reason) }
+  end
   local own = type(value) == "table" and core.is(value) and value.traceback
-  return { message = tostring(value), traceback = trim(own or problem.traceback),
+  if type(own) ~= "string" then own = problem.traceback end
+  return { message = error_text.of(value), traceback = trim(own),
     kind = kind or ((problem.text or core.is(value, "ExpectationError")) and "failure")
       or "error" }
 end
 
 -- Runs a test. Returns nil if it has passed, and its failure otherwise. Without a limit that was
 -- asked for, the time of a virtual clock is as good as free.
-local function run_limited(case, asked, real_time)
+local function run_limited(case, asked, real_time, kept)
   local limit = asked or real_time and LIMIT or DAY
   local t = task.spawn(body_of(case))
   t.name = case.title
   local done = task.wait({ t }, { timeout = limit })
+  standard.put_back(kept)
   if #done == 0 then
     local tree = trace.ps()
     t:cancel "the test takes too long"
     task.wait({ t }, { timeout = PATIENCE })
+    standard.put_back(kept)
     return { kind = "timeout", traceback = tree, message = limit == DAY
       and "it did not end within a day of its virtual clock"
       or ("it did not end within %g s"):format(limit) }
@@ -110,13 +113,15 @@ local function run_limited(case, asked, real_time)
     return failure_of { value = first, text = type(first) == "string" and first or nil,
       traceback = t:traceback() }
   end
-  return first == PROBLEM and problem and failure_of(problem) or nil
+  return rawequal(first, PROBLEM) and problem and failure_of(problem) or nil
 end
 
-local function run_case(case, asked, real_time)
+local function run_case(case, asked, real_time, libraries)
+  local kept = standard.take(libraries)
   local before = census.begin()
-  local failure = run_limited(case, asked, real_time)
+  local failure = run_limited(case, asked, real_time, kept)
   local kind, text = census.finish(before)
+  standard.put_back(kept) -- what the test left behind may have gone on meanwhile
   if kind and not (kind == "leak" and case.leaks) and (not failure or failure.kind == "skip") then
     failure = { kind = kind, message = text }
   end
@@ -182,6 +187,15 @@ end
 
 local status_of = { skip = "skipped" }
 
+-- Tells of the tests from the one with the number `first` on that they do not run.
+local function leave_out(cases, first, emit)
+  for i = first, #cases do
+    local case = cases[i]
+    emit { event = "end", n = case.n, title = case.title, place = case.place, seconds = 0,
+      status = "not_run", failure = { kind = "not_run", message = "a test before it failed" } }
+  end
+end
+
 --- Runs tests. Returns true if all have passed.
 ---@async
 ---@param cases septet.test.Case[]
@@ -189,17 +203,18 @@ local status_of = { skip = "skipped" }
 ---@param emit fun(event: table)
 ---@return boolean
 function execute.run(cases, options, emit)
-  local left, all = count(cases), true
-  for _, case in ipairs(cases) do
+  local left, all, libraries = count(cases), true, standard.begin()
+  for i, case in ipairs(cases) do
     local event = { event = "end", n = case.n, title = case.title, place = case.place }
     local asked = case.timeout or options.timeout
     local started = clock(options)
-    emit { event = "start", n = case.n, title = case.title, limit = asked or LIMIT }
+    emit { event = "start", n = case.n, title = case.title, place = case.place,
+      limit = asked or LIMIT }
     local failure
     if not case.fn then
       failure = { kind = "skip", message = case.reason }
     else
-      failure = enter(case) or run_case(case, asked, options.real_time)
+      failure = enter(case) or run_case(case, asked, options.real_time, libraries)
     end
     failure = leave(case, left) or failure
     event.seconds = clock(options) - started
@@ -207,7 +222,10 @@ function execute.run(cases, options, emit)
     event.status = failure and (status_of[failure.kind] or "failed") or "passed"
     all = all and event.status ~= "failed"
     emit(event)
-    if not all and options.fail_fast then break end
+    if not all and options.fail_fast then
+      leave_out(cases, i + 1, emit)
+      break
+    end
   end
   return all
 end

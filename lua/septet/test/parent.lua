@@ -12,6 +12,7 @@ local GRACE <const> = 2 -- seconds beyond a limit, in which a test may be ended 
 local LOADING <const> = 60 -- seconds for which a file may take to declare its tests
 local DRAIN <const> = 1 -- seconds to read on after the end of a process
 local PIECE <const> = 64 * 1024
+local STOPPED <const> = "a test before it failed"
 local LONGEST_OUTPUT <const> = 256 * 1024 -- bytes that are kept of what a test prints
 
 local function append(kept, text)
@@ -34,7 +35,9 @@ end
 ---@class septet.test.FileRun
 ---@field file string
 ---@field running table|nil the event of the test that runs
----@field deferred integer number of tests that wait for another clock
+---@field planned table[]|nil the tests that are to run
+---@field ended table<integer, true> the numbers of those that ended
+---@field deferred table[] the tests that wait for another clock
 ---@field done boolean|nil
 
 -- Returns the function that takes the events of a file.
@@ -44,21 +47,22 @@ local function taker_of(run, results, kept)
     if event.event == "start" then
       run.running, kept.text = event, ""
     elseif event.event == "end" then
+      run.ended[event.n] = true
       event.seconds = task.now() - run.started_at
       results:add_event(run.file, event, kept.text)
       run.failed = run.failed or event.status == "failed"
       run.running, kept.text = nil, ""
     elseif event.event == "plan" then
       results.declared = results.declared + event.declared
-      run.planned = true
+      run.planned = event.tests
     elseif event.event == "deferred" then
-      run.deferred = run.deferred + 1
+      run.deferred[#run.deferred + 1] = event
     elseif event.event == "broken" then
       results:add_file(run.file, { kind = "broken", message = event.message }, kept.text)
       run.failed, run.done = true, true
     elseif event.event == "list" then
-      for _, test in ipairs(event.tests) do io.stdout:write(test.title, "\n") end
-      run.planned = true
+      results:add_listed(event.tests)
+      run.planned = {}
     elseif event.event == "coverage" then
       results.coverage:add(event.files)
     elseif event.event == "done" then
@@ -77,7 +81,6 @@ local function watch_time(run, proc, path, default)
     local over = run.changed_at + limit
     if task.now() >= over then
       run.killed = { kind = "timeout", traceback = ask(proc.pid, path),
-        title = run.running and run.running.title,
         message = ("it did not end within %g s, and its process was ended"):format(limit) }
       proc:kill "KILL"
       return
@@ -86,23 +89,29 @@ local function watch_time(run, proc, path, default)
   end
 end
 
--- Adds what the end of a process says.
-local function conclude(run, results, kept, code, signal)
-  if run.killed then
-    run.killed.seconds = task.now() - run.started_at
-    results:add_file(run.file, run.killed, kept.text)
-  elseif not run.done or signal or code > 1 or (code == 1) ~= (run.failed or false) then
-    local failure = { kind = "crash", message = how_it_ended(code, signal),
-      title = run.running and run.running.title, seconds = task.now() - run.started_at }
-    if run.done then
-      failure.message = signal and how_it_ended(code, signal)
-        or ("the process of this file ended with status %d"):format(code)
-    end
-    results:add_file(run.file, failure, kept.text)
-  else
-    return
+-- Returns what the end of a process says of its file; nil if that is in order.
+local function failure_of(run, code, signal)
+  if run.killed then return run.killed end
+  if not run.done or signal then return { kind = "crash", message = how_it_ended(code, signal) } end
+  if code > 1 or (code == 1) ~= (run.failed or false) then
+    return { kind = "crash", message = "the process of this file ended with status " .. code }
   end
+end
+
+-- Adds what the end of a process says, and the tests that it kept from running.
+local function conclude(run, results, kept, code, signal)
+  local failure = failure_of(run, code, signal)
+  if not failure then return end
+  local running = run.running or {}
+  failure.title, failure.place = running.title, running.place
+  failure.seconds = task.now() - run.started_at
   run.failed = true
+  results:add_file(run.file, failure, kept.text)
+  for _, test in ipairs(run.planned or {}) do
+    if not run.ended[test.n] and test.n ~= running.n then
+      results:add_not_run(run.file, test, "the process of its file ended before")
+    end
+  end
 end
 
 local function command_of(path, file, words, token, log)
@@ -120,7 +129,8 @@ local function run_once(file, words, results, options)
   local path = program.table().path
   local token = hash.random(12, "hex")
   local kept = { text = "" }
-  local run = { file = file, deferred = 0, changed_at = task.now(), started_at = task.now() }
+  local run = { file = file, deferred = {}, ended = {}, changed_at = task.now(),
+    started_at = task.now() }
   local take = frames.decoder(token, function(text) append(kept, text) end,
     taker_of(run, results, kept))
   local proc <close> = process.spawn(command_of(path, file, words, token,
@@ -167,11 +177,16 @@ function parent.run(files, options, results)
     return words
   end
   local function run_file(file)
-    if stop then return end
+    if stop then
+      results:add_not_run(file, nil, STOPPED)
+      return
+    end
     local is_real = options.real_time(file)
     local run = run_once(file, is_real and words_with "--real-time" or words_with(), results,
       options)
-    if run.deferred > 0 and not (run.failed and options.fail_fast) then
+    if run.failed and options.fail_fast then
+      for _, test in ipairs(run.deferred) do results:add_not_run(file, test, STOPPED) end
+    elseif #run.deferred > 0 then
       local again = run_once(file, words_with("--real-time", "--only-real-time"), results,
         options)
       run.failed = run.failed or again.failed

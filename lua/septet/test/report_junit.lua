@@ -49,12 +49,15 @@ local function seconds(value) return ("%.3f"):format(value) end
 -- Kinds of failures that are errors: no statement about a value was wrong.
 local is_error = { error = true, crash = true, broken = true, timeout = true, unseen = true }
 
+local is_skipped = { skipped = true, not_run = true }
+
 local function case_lines(result)
   local lines = { "    " .. element("testcase", { "name", result.title, "classname",
     result.file:gsub("%.lua$", ""):gsub("/", "."), "time", seconds(result.seconds) }) .. ">" }
   local failure = result.failure
-  if result.status == "skipped" then
-    lines[2] = "      " .. element("skipped", { "message", failure.message }) .. "/>"
+  if is_skipped[result.status] then
+    local word = result.status == "not_run" and "not run: " or ""
+    lines[2] = "      " .. element("skipped", { "message", word .. failure.message }) .. "/>"
   elseif failure then
     local name = is_error[failure.kind] and "error" or "failure"
     local text = failure.message .. "\n" .. (failure.traceback or "")
@@ -81,7 +84,7 @@ local function by_file(list)
     suite.cases[#suite.cases + 1] = case_lines(result)
     suite.tests = suite.tests + 1
     suite.seconds = suite.seconds + result.seconds
-    if result.status == "skipped" then
+    if is_skipped[result.status] then
       suite.skipped = suite.skipped + 1
     elseif result.failure then
       local name = is_error[result.failure.kind] and "errors" or "failures"

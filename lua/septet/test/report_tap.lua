@@ -38,8 +38,9 @@ function report_tap.new(out)
   function reporter.result(result)
     n = n + 1
     out:write(result.status == "failed" and "not ok " or "ok ", n, " - ", escape(result.title))
-    if result.status == "skipped" then
-      out:write(" # SKIP ", escape(result.failure.message))
+    if result.status == "skipped" or result.status == "not_run" then
+      local word = result.status == "not_run" and "not run: " or ""
+      out:write(" # SKIP ", word, escape(result.failure.message))
     end
     out:write "\n"
     if result.status == "failed" then write_failure(out, result) end

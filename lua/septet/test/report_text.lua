@@ -4,6 +4,7 @@
 local report_text = {}
 
 local DOTS_A_LINE <const> = 72
+local NOT_RUN_SHOWN <const> = 20
 local SLOW <const> = 0.1 -- seconds; faster tests are not named as slow
 
 local colours = { red = "31", green = "32", yellow = "33", dim = "2", bold = "1" }
@@ -18,9 +19,10 @@ local function indent(text, by)
   return by .. text:gsub("\n$", ""):gsub("\n", "\n" .. by)
 end
 
-local marks = { passed = { "green", "." }, failed = { "red", "F" }, skipped = { "yellow", "s" } }
+local marks = { passed = { "green", "." }, failed = { "red", "F" }, skipped = { "yellow", "s" },
+  not_run = { "yellow", "-" } }
 local words = { passed = { "green", "ok" }, failed = { "red", "not ok" },
-  skipped = { "yellow", "skipped" } }
+  skipped = { "yellow", "skipped" }, not_run = { "yellow", "not run" } }
 
 local headlines = { timeout = "too slow: ", error = "error: ", crash = "crash: ",
   broken = "error: " }
@@ -55,6 +57,21 @@ local function write_slowest(out, paint, list, most)
   end
 end
 
+local function write_not_run(out, paint, list)
+  local n = 0
+  for _, result in ipairs(list) do
+    if result.status == "not_run" then
+      n = n + 1
+      if n == 1 then out:write(paint("yellow", "not run:"), "\n") end
+      if n <= NOT_RUN_SHOWN then
+        local place = paint("dim", "(" .. (result.place or result.file) .. ")")
+        out:write("  ", result.title, " ", place, "\n")
+      end
+    end
+  end
+  if n > NOT_RUN_SHOWN then out:write("  and ", n - NOT_RUN_SHOWN, " others\n") end
+end
+
 --- Returns a reporter.
 ---@param out file*
 ---@param options { dots: boolean, colours: boolean, slowest: integer, seed: integer|nil }
@@ -82,12 +99,16 @@ function report_text.new(out, options)
         write_failure(out, paint, n, result)
       end
     end
+    if options.dots then write_not_run(out, paint, results.list) end
     write_slowest(out, paint, results.list, options.slowest)
     if options.seed then out:write(("order: --shuffle=%d\n"):format(options.seed)) end
     out:write(paint("green", ("%d passed"):format(results.passed)), ", ",
       paint(results.failed > 0 and "red" or "green", ("%d failed"):format(results.failed)))
     if results.skipped > 0 then
       out:write(", ", paint("yellow", ("%d skipped"):format(results.skipped)))
+    end
+    if results.not_run > 0 then
+      out:write(", ", paint("yellow", ("%d not run"):format(results.not_run)))
     end
     out:write "\n"
     out:flush()

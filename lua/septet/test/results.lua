@@ -2,11 +2,13 @@
 -- What became of the tests: gathers the events of all files, and passes them on to the reporters.
 local results = {}
 
+local terminal = require "septet.trace.terminal"
+
 ---@class septet.test.Result
 ---@field file string
 ---@field title string
 ---@field place string|nil
----@field status "passed"|"failed"|"skipped"
+---@field status "passed"|"failed"|"skipped"|"not_run"
 ---@field seconds number
 ---@field failure { kind: string, message: string, traceback: string|nil }|nil
 ---@field output string what it printed
@@ -16,6 +18,8 @@ local results = {}
 ---@field passed integer
 ---@field failed integer
 ---@field skipped integer
+---@field not_run integer
+---@field listed integer tests whose titles were printed
 ---@field declared integer tests in all files, with those that were not chosen
 local Results = {}
 Results.__index = Results
@@ -23,8 +27,8 @@ Results.__index = Results
 ---@param reporters table[] each with the functions `result` and `finish`, or without one of them
 ---@return septet.test.Results
 function results.new(reporters)
-  return setmetatable({ list = {}, passed = 0, failed = 0, skipped = 0, declared = 0,
-    reporters = reporters }, Results)
+  return setmetatable({ list = {}, passed = 0, failed = 0, skipped = 0, not_run = 0,
+    declared = 0, listed = 0, reporters = reporters }, Results)
 end
 
 --- Adds a result.
@@ -37,16 +41,34 @@ function Results:add(result)
   end
 end
 
---- Adds a failure that concerns a file rather than one of its tests.
+local WHOLE <const> = "the file as a whole" -- in place of a title
+
+--- Adds a failure that concerns a file rather than one of its tests, or the one that ran.
 function Results:add_file(file, failure, output)
-  self:add { file = file, title = failure.title or "the file as a whole", status = "failed",
-    seconds = failure.seconds or 0, failure = failure, output = output or "", of_file = true }
+  self:add { file = file, title = failure.title or WHOLE, place = failure.place, status = "failed",
+    seconds = failure.seconds or 0, failure = failure, output = output or "" }
+end
+
+--- Adds a test that did not run; without one, a file of which no test did.
+---@param file string
+---@param test { title: string, place: string }|nil
+---@param reason string
+function Results:add_not_run(file, test, reason)
+  self:add { file = file, title = test and test.title or file, place = test and test.place,
+    status = "not_run", seconds = 0, failure = { kind = "not_run", message = reason }, output = "" }
 end
 
 --- Adds what a test's event says.
 function Results:add_event(file, event, output)
   self:add { file = file, title = event.title, place = event.place, status = event.status,
     seconds = event.seconds, failure = event.failure, output = output or "" }
+end
+
+--- Prints the titles of tests, instead of running them.
+---@param tests { title: string }[]
+function Results:add_listed(tests)
+  self.listed = self.listed + #tests
+  for _, test in ipairs(tests) do io.stdout:write(terminal.escape(test.title), "\n") end
 end
 
 --- Ends the reports.

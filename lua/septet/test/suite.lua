@@ -37,6 +37,14 @@ local function group_of(parent, title)
     after_each = {}, before_all = {}, after_all = {} }
 end
 
+-- Of what `pending` raises inside a test, to skip the rest of it.
+local skip_meta = { __name = "septet.test.Skip", __tostring = function() return "skipped" end }
+
+--- Returns true for what `pending` raises.
+---@param err any
+---@return boolean
+function suite.is_skip(err) return debug.getmetatable(err) == skip_meta end
+
 local function check_title(title, name)
   if type(title) ~= "string" then
     args.usage("bad argument #1 to '%s' (string expected, got %s)", name, type(title))
@@ -139,7 +147,7 @@ local function functions_of(collected)
     if not case.fn then case.reason = "not written yet" end
   end
   function names.pending(title, options, fn)
-    if collected.closed then error(collected.skip(title), 0) end
+    if collected.closed then error(setmetatable({ reason = title or "pending" }, skip_meta), 0) end
     local case = add("pending", title, options, fn)
     case.fn, case.reason = nil, "pending"
   end
@@ -160,11 +168,6 @@ end
 ---  functions: table<string, function> }
 function suite.new()
   local collected = { cases = {}, root = group_of(nil, "") }
-  -- What `pending` raises inside a test, to skip the rest of it.
-  function collected.skip(reason)
-    return setmetatable({ reason = reason or "pending" }, { __name = "septet.test.Skip",
-      __tostring = function() return "skipped" end })
-  end
   collected.functions = functions_of(collected)
   return collected
 end

@@ -103,7 +103,9 @@ function Watch:run(run)
   local results, status = run(list, function(file) return self:log(file) end)
   for file in pairs(self.log_of) do self.due[file] = nil end
   for _, result in ipairs(results.list) do
-    if result.status == "failed" then self.due[result.file] = true end
+    if result.status == "failed" or result.status == "not_run" then
+      self.due[result.file] = true
+    end
   end
   self:read_logs()
   return status
