@@ -322,7 +322,8 @@ class Choice(Runner):
     def test_helper(self):
         self.write("help.lua", "function five() return 5 end\n")
         self.spec("a_spec.lua", "it('a', function() expect(five()).equal(5) end)\n")
-        self.check(self.run_tests("--helper=help.lua", "a_spec.lua"), out="ok a\n1 passed, 0 failed\n")
+        result = self.run_tests("--helper=help.lua", "a_spec.lua")
+        self.check(result, out="ok a\n1 passed, 0 failed\n")
 
     def test_wrong_words(self):
         result = self.run_tests("--filtre=x")

@@ -158,7 +158,8 @@ class Costs(Runner):
         self.assertEqual(self.run_tests().out, "ok a\nok a\n2 passed, 0 failed\n")
 
     def test_an_object_that_is_no_result_of_a_test(self):
-        self.write("a_spec.lua", "it('a', function() return setmetatable({}, { __eq = error }) end)\n")
+        self.write("a_spec.lua",
+                   "it('a', function() return setmetatable({}, { __eq = error }) end)\n")
         self.assertEqual(self.run_tests().out, "ok a\n1 passed, 0 failed\n")
 
 

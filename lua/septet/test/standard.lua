@@ -58,7 +58,7 @@ function standard.put_back(kept)
   end
   if io.type(kept.input) == "file" then io.input(kept.input) end
   if io.type(kept.output) == "file" then io.output(kept.output) end
-  if kept.collects then collectgarbage "restart" end
+  if kept.collects and not collectgarbage "isrunning" then collectgarbage "restart" end
 end
 
 return standard
