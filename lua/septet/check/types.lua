@@ -19,13 +19,21 @@ local DEPTH <const> = 40 -- of variables that are made of others
 
 local of
 
--- Returns the type that an annotation means.
+-- Returns the type that an annotation means. An iterator that has methods is of both its types.
 local function type_of_text(text)
   if not text then return nil end
-  local found = signature.alternatives(text)
-  if #found ~= 1 then return nil end
-  if api.is_class(found[1]) then return { class = found[1] } end
-  return { text = found[1] }
+  local found, known = signature.alternatives(text), {}
+  for _, one in ipairs(found) do
+    local key = api.is_class(one) and "class" or "text"
+    if known[key] or #found > 1 and key == "text" and not one:find "^fun%(" then return nil end
+    known[key] = one
+  end
+  return next(known) and known
+end
+
+-- Returns the type of the items of a list, or nil.
+local function item_of(list)
+  return list and list.text and type_of_text(list.text:match "^%(?(.-)%)?%[%]$")
 end
 
 -- Returns the type of a field of something.
@@ -84,6 +92,8 @@ function of(node, depth)
   elseif node.tag == "Index" and node.key.tag == "String" then
     local owner = of(node.object, depth)
     return owner and field_of(owner, node.key.value)
+  elseif node.tag == "Index" and node.key.tag == "Number" then
+    return item_of(of(node.object, depth))
   elseif node.tag == "Call" or node.tag == "Invoke" then
     return result_of(node, 1, depth)
   end
@@ -158,9 +168,20 @@ local function type_parameters(argument, parameter)
   end
 end
 
+-- Returns the list that a loop goes through by ipairs, or nil.
+local function listed(value)
+  local callee = value.tag == "Call" and of(value.callee)
+  return callee and callee.lua == "ipairs" and #value.arguments == 1 and of(value.arguments[1])
+end
+
 -- Gives the variables of a loop the types that its iterator returns.
 local function type_loop(node)
-  local iterator = #node.values == 1 and of(node.values[1])
+  local value = #node.values == 1 and tree.bare(node.values[1])
+  local list = value and node.names[2] and listed(value)
+  if list and list.text and node.names[2].variable.writes == 0 then
+    node.names[2].variable.type = list.text:match "^%(?(.-)%)?%[%]$"
+  end
+  local iterator = value and of(value)
   local called = iterator and iterator.text and signature.parse(iterator.text)
   for i, name in ipairs(called and node.names or {}) do
     if name.variable.writes == 0 then name.variable.type = called.returns[i] end
