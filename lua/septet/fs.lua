@@ -72,8 +72,9 @@ end
 ---@field depth integer|nil 1 is what is in the folder itself; without a limit
 ---@field links boolean|nil enters folders that links lead to, but none inside itself; false
 ---@field filter (fun(path: string, entry: septet.WalkEntry): any)|nil leaves out an entry, and what
----is in it, for which it returns nil or false
----@field errors "raise"|"skip"|(fun(err: septet.IoError, path: string))|nil for what cannot be read
+---is in it, for which it returns nil or false; none
+---@field errors "raise"|"skip"|(fun(err: septet.IoError, path: string))|nil what is done about what
+---cannot be read; "raise"
 
 ---@class septet.WalkEntry: septet.FileInfo
 ---@field name string
@@ -92,7 +93,7 @@ end
 
 ---@class septet.MkdirOptions
 ---@field parents boolean|nil makes those above it, too, and leaves one that exists as it is; false
----@field mode integer|nil permissions
+---@field mode integer|nil permissions; as the umask says
 
 local mkdir_options = { parents = "boolean", mode = "mode" }
 
@@ -190,7 +191,7 @@ end
 
 ---@class septet.AppendOptions
 ---@field sync boolean|nil waits until the disk has it; false
----@field mode integer|nil permissions of a new file
+---@field mode integer|nil permissions of a new file; as the umask says
 ---@field special boolean|nil writes to a device or a FIFO what it takes at once; false
 
 local append_options = { sync = "boolean", mode = "mode", special = "boolean" }

@@ -92,7 +92,7 @@ end
 local new_options = { key = "secret" }
 
 ---@class septet.HashOptions
----@field key string|nil makes it an HMAC
+---@field key string|nil makes it an HMAC; none
 
 --- Returns a digest of nothing, to which bytes are added.
 ---@param algorithm septet.Digest

@@ -23,8 +23,8 @@ local MAX_DEPTH, MAX_ATTRIBUTES, MAX_TIME = 1000, 1000, 10
 local FALLBACK = "windows-1252" -- what browsers take a page for that names nothing
 
 ---@class septet.HtmlOptions
----@field url string|nil where the page is from; that of a response by default
----@field charset string|nil instead of what the page and the response name
+---@field url string|nil where the page is from; that of the response
+---@field charset string|nil instead of what the page and the response name; what they name
 ---@field max integer|nil bytes of the page; 64 MiB
 ---@field max_depth integer|nil nesting of its elements; 1000
 ---@field max_attributes integer|nil attributes of a tag; 1000

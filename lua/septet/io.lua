@@ -36,7 +36,7 @@ end
 
 ---@class septet.WriterOptions
 ---@field append boolean|nil keeps the contents of the file; false
----@field digest "sha256"|"sha512"|"sha1"|"md5"|nil digest to keep of the whole file
+---@field digest "sha256"|"sha512"|"sha1"|"md5"|nil digest to keep of the whole file; none
 
 local writer_options = { append = "boolean", digest = "string" }
 local digests = { sha256 = true, sha512 = true, sha1 = true, md5 = true }

@@ -10,7 +10,7 @@ local MAX_PATIENCE <const> = 1e9 -- seconds, which are 31 years
 
 ---@class septet.QueueOptions
 ---@field patience number|nil seconds for which it rides out a fault of the engine; 60
----@field sync string|nil "full" or, for a file, "normal": a power cut may take the last puts
+---@field sync string|nil for a file, "normal" lets a power cut take the last puts; "full"
 
 local open_options = { patience = "seconds", sync = "string" }
 

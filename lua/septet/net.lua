@@ -44,11 +44,11 @@ local function policy_of(options)
 end
 
 ---@class septet.ConnectOptions
----@field host string|nil a name or an address
----@field port integer|nil
----@field path string|nil of a unix socket, in place of `host` and `port`
+---@field host string|nil a name or an address; none
+---@field port integer|nil of `host`; none
+---@field path string|nil of a unix socket, in place of `host` and `port`; none
 ---@field timeout number|nil seconds for connecting, and for each later read and write; 10 for
----connecting alone
+---connecting, then none
 ---@field allow string|string[]|nil rules for the only targets, as of a session; everywhere
 ---@field deny string|string[]|nil rules for denied targets, allowed or not; nowhere
 ---@field resolver string|nil DNS servers, as of a session; the system's
@@ -77,11 +77,11 @@ end
 
 ---@class septet.ListenOptions
 ---@field host string|nil an address, or "localhost"; "127.0.0.1"
----@field port integer|nil 0, the default, stands for a free one
----@field path string|nil of a unix socket, in place of `host` and `port`
+---@field port integer|nil 0 stands for a free one; 0
+---@field path string|nil of a unix socket, in place of `host` and `port`; none
 ---@field backlog integer|nil connections that the kernel queues; 511
----@field max_connections integer|nil connections that are open at once; others stay queued
----@field timeout number|nil seconds for each read and write of its connections
+---@field max_connections integer|nil connections that are open at once; 1000000
+---@field timeout number|nil seconds for each read and write of its connections; no limit
 ---@field max_line integer|nil longest line of its connections in bytes; 1 MiB
 
 local listen_options = { host = "string", port = "any", path = "string", backlog = "count",

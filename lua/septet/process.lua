@@ -16,22 +16,23 @@ local PIECE = 64 * 1024 -- bytes of a piece of a reader that feeds a process
 ---@class septet.ProcessOptions
 ---@field [integer] string|number the program and its arguments
 ---@field cwd string|nil folder in which the program starts; the host's
----@field env table<string, string|number|false>|nil variables to set, or with false to remove
----@field clear_env boolean|nil true: the environment holds nothing but `env`
----@field shell boolean|nil true: the one string is a command line for /bin/sh
----@field group boolean|nil true: signals reach also the processes that it starts, which end with it
+---@field env table<string, string|number|false>|nil variables to set, or with false to remove; none
+---@field clear_env boolean|nil true: the environment holds nothing but `env`; false
+---@field shell boolean|nil true: the one string is a command line for /bin/sh; false
+---@field group boolean|nil true: signals reach also the processes that it starts, which end with
+---it; false
 ---@field grace number|nil seconds between SIGTERM and SIGKILL; 5
 
 ---@class septet.RunOptions: septet.ProcessOptions
 ---@field stdin string|septet.Reader|function|nil what the program reads, or "inherit"; nothing
 ---@field stdout string|nil "pipe", "inherit", "null" or the path of a file; "pipe"
 ---@field stderr string|nil like `stdout`, or "stdout"; "pipe"
----@field timeout number|nil seconds
+---@field timeout number|nil seconds for the whole run; no limit
 ---@field max_output integer|nil most bytes of each output; 16 MiB
----@field check boolean|nil true: raises ProcessError for an exit code other than 0
+---@field check boolean|nil true: raises ProcessError for an exit code other than 0; false
 
 ---@class septet.SpawnOptions: septet.ProcessOptions
----@field background boolean|nil true: it belongs to no scope, and ends with the host
+---@field background boolean|nil true: it belongs to no scope, and ends with the host; false
 ---@field stdin string|nil "pipe", "inherit" or "null"; "pipe"
 ---@field stdout string|nil "pipe", "inherit", "null" or the path of a file; "pipe"
 ---@field stderr string|nil like `stdout`, or "stdout"; "pipe"

@@ -150,11 +150,11 @@ local options_spec = { total = "any", label = "string", bytes = "boolean", keep 
   out = "any" }
 
 ---@class septet.ProgressOptions
----@field total number|nil how much there is to do; without it, no time that is left is shown
----@field label string|nil what it is about
+---@field total number|nil how much there is to do; not known
+---@field label string|nil what it is about; none
 ---@field bytes boolean|nil true: amounts are sizes; false
 ---@field keep boolean|nil false: the line is erased at the end; true
----@field out (fun(text: string))|nil gets plain lines in place of standard error
+---@field out (fun(text: string))|nil gets plain lines in place of standard error; none
 
 --- Begins a line of progress.
 ---@param options septet.ProgressOptions|nil

@@ -22,9 +22,8 @@ local function level_of(options, default, what, others)
 end
 
 ---@class septet.SubscribeOptions
----@field level integer|nil 1: what costs least; 2, the default: also what each wait is for, lines
----of scripts and phases of requests; 3: also headers
----@field bodies integer|nil at level 3, record up to so many bytes of each body of later requests
+---@field level integer|nil how much is recorded, from 1 to 3; 2
+---@field bodies integer|nil bytes of each body of later requests that level 3 records; 0
 
 --- Calls fn(event) for every event from now on, once a turn of the loop, outside of any task. It
 --- must not wait; if it raises, it is removed with a warning. An event is a table with `kind`,
@@ -59,7 +58,7 @@ function trace.subscribe(fn, options)
 end
 
 ---@class septet.RecordOptions
----@field level integer|nil as of subscribe; default 1
+---@field level integer|nil as of subscribe; 1
 
 --- Records to a file from now on. The file is complete once the recording is closed. After the
 --- death of the process, it has what was written: all but the last turn of the loop.
@@ -145,8 +144,8 @@ end
 ---@class septet.LinesOptions
 ---@field filter string[]|nil write only lines of these: `#12` is a task, "spawn", "wait", "cancel",
 ---"end", "request", "span", "mark", "count", "hog", "stuck", "unhandled" or "lost" a kind, and
----anything else a piece of a task's name or of a URL
----@field limit integer|nil lines in a second; 0, the default, for all
+---anything else a piece of a task's name or of a URL; all
+---@field limit integer|nil lines in a second, or 0 for all; 0
 
 --- Writes lines to a file from now on: the time in ms, the task, the event. Returns a function that
 --- ends it.
@@ -177,8 +176,8 @@ local function check_permit(what, verb, path)
 end
 
 ---@class septet.PsOptions
----@field all boolean|nil true: a line for each task, also of those that wait alike
----@field json boolean|nil true: returns a list of tables instead
+---@field all boolean|nil true: a line for each task, also of those that wait alike; false
+---@field json boolean|nil true: returns a list of tables instead; false
 
 --- Returns what each live task does, as Ctrl-\ and `septet ps` show it: a text of lines, or a list
 --- of tables with the fields of septet ps --json. A script of the standard profile sees its own.
@@ -192,6 +191,17 @@ end
 
 ---@alias septet.Exporter fun(model: table, write: fun(text: string), options: table)
 
+---@class septet.ExportOptions: septet.LinesOptions
+---@field json boolean|nil "summary": one line of JSON; false
+---@field spans integer|nil "html": number of spans in the lanes; 200000
+---@field sanitize boolean|nil "har": leaves out what logs somebody in; true
+---@field signal "traces"|"metrics"|nil "otlp": what to write; "traces"
+---@field seed integer|nil "otlp": what the ids are made from; from the process and its start
+---@field traceparent string|nil "otlp": the span that the run is part of; none
+---@field service_name string|nil "otlp": name of the service; the script's name
+---@field resource table<string, string>|nil "otlp": attributes of the resource; none
+
+
 --- Writes what ran in a format: "chrome", "har", "html", "lines", "otlp" or "summary", or by a
 --- function exporter(model, write, options), which calls write(text) with the pieces of its output.
 --- The source is the path of a recording. The target is a path, or a function that gets the pieces.
@@ -200,7 +210,7 @@ end
 ---@param exporter string|septet.Exporter
 ---@param source string
 ---@param target string|fun(text: string)
----@param options table|nil for the exporter
+---@param options septet.ExportOptions|table|nil for the exporter
 ---@return string|nil note
 function trace.export(exporter, source, target, options)
   args.string(source, 2, "export")

@@ -245,13 +245,13 @@ local function encoded_with_plus(text)
 end
 
 ---@class septet.QueryOptions
----@field plus boolean|nil true: a blank is a plus; by default, only `url.query` reads it so
+---@field plus boolean|nil a plus is a blank; true in what `url.query` reads, else false
 
 --- Returns the parameters of a query, decoded; or the query of parameters, encoded. What is encoded
 --- wrongly stays. A plus is a blank when it is decoded, and a blank is written as "%20".
 ---@param value string|table names to values or lists of values, or a list of {name, value}
 ---@param options septet.QueryOptions|nil
----@return any
+---@return septet.Query|string # parameters of a text, or the text of a table
 function url.query(value, options)
   options = args.options(options, query_options, "query")
   if type(value) == "string" then return decoded_query(value, options.plus ~= false) end

@@ -149,6 +149,71 @@ OTHERS = {
     "SaveOptions": {"body", "length", "form", "json", "multipart"},
 }
 
+# Where the code states a default, if that is not in the file of the options.
+STATED = {
+    "Answer.status": ("lua/septet/testing/answer.lua", "given.redirect and 302 or (.+)\\)"),
+    "ConnectOptions.timeout": ("src/op/net/connect.c", r"\? (\d+) \* SPT_NS_PER_SECOND"),
+    "CsvOptions.separator": ("lua/septet/csv/options.lua", r'given.separator or (".")'),
+    "CsvWriterOptions.separator": ("lua/septet/csv/options.lua", r'given.separator or (".")'),
+    "EventsOptions.max_event": ("lua/septet/http/stream.lua", r"MAX_EVENT = ([\d *]+)"),
+    "EventsOptions.max_retries": ("lua/septet/http/events.lua",
+                                  "value == nil then return ([A-Z_]+)"),
+    "ExportOptions.spans": ("lua/septet/trace/html.lua", r"options.spans or (\d+)"),
+    "OtlpClientOptions.interval": ("lua/septet/trace/otlp_environment.lua",
+                                   r"OTEL_BSP_SCHEDULE_DELAY\", warnings\) or (\d+)"),
+    "OtlpClientOptions.timeout": ("lua/septet/trace/otlp_environment.lua",
+                                  r"timeout_name, warnings\) or (\d+)"),
+    "ProcessOptions.grace": ("lua/septet/process/command.lua", r"named.grace or (\d+)"),
+    "RecordOptions.level": ("lua/septet/trace.lua", r'level_of\(options, (\d), "record"'),
+    "RunOptions.stderr": ("lua/septet/process/command.lua", 'value == nil or value == (".+") then'),
+    "RunOptions.stdout": ("lua/septet/process/command.lua", 'value == nil or value == (".+") then'),
+    "ServeOptions.host": ("lua/septet/net.lua", 'options.host or (".+?")'),
+    "SessionOptions.max_body": ("src/op/http/options.c", r"MAX_BODY = ([\d *]+)"),
+    "SessionOptions.redirects": ("lua/septet/http/session.lua",
+                                r"limits.redirects\(.*?, ([A-Z_]+)"),
+    "SpawnOptions.stderr": ("lua/septet/process/command.lua",
+                            'value == nil or value == (".+") then'),
+    "SpawnOptions.stdout": ("lua/septet/process/command.lua",
+                            'value == nil or value == (".+") then'),
+    "SubscribeOptions.level": ("lua/septet/trace.lua", r'level_of\(options, (\d), "subscribe"'),
+    "TailOptions.from": ("lua/septet/fs/tail.lua", 'options.from or (".+")'),
+    "TailOptions.max_line": ("lua/septet/fs/tail.lua", "options.max_line or ([A-Z_]+)"),
+    "TailOptions.poll": ("lua/septet/fs/tail.lua", "options.poll or ([A-Z_]+)"),
+    "TestOptions.timeout": ("lua/septet/test/execute.lua", r"LIMIT <const> = (\d+)"),
+    "Timeouts.connect": ("lua/septet/http/session.lua", r"TIMEOUTS = .*connect = (\d+)"),
+    "Timeouts.first_byte": ("lua/septet/http/session.lua", r"TIMEOUTS = .*first_byte = (\d+)"),
+    "Timeouts.idle": ("lua/septet/http/session.lua", r"TIMEOUTS = .*idle = (\d+)"),
+    "WaitOptions.return_when": ("lua/septet/task/combinators.lua",
+                                r'options.return_when or (".+")\]'),
+    "WalkOptions.errors": ("lua/septet/fs/walk.lua", 'errors == nil or errors == (".+") then'),
+    "WatchOptions.queue": ("lua/septet/fs/watch.lua", "options.queue or ([A-Z_]+)"),
+}
+# Options without which nothing is done, and what libcurl is told for all connections.
+ABSENT = {"Answer.delay", "ExportOptions.signal", "SessionOptions.retries",
+          "SubscribeOptions.bodies", "Tls.min_version", "Cookie.path"}
+
+
+def value_of(words):
+    """The number or the text that a default in words begins with, or None."""
+    quoted = re.match(r'^"(.*)"$', words)
+    if quoted:
+        return quoted.group(1)
+    found = re.match(r"([\d.]+)( [KM]iB)?(?![\d.]|, \d)", words)
+    return found and float(found.group(1)) * {None: 1, " KiB": 2**10, " MiB": 2**20}[found.group(2)]
+
+
+def constant(text, words):
+    """The value of an expression of numbers, of a text, or of a constant of a file of Lua."""
+    words = words.strip()
+    if re.match(r"[A-Z_]+$", words):
+        for names, values in re.findall(r"^local ([\w, ]+?)(?: <const>)? *= ([^-\n]+)", text, re.M):
+            known = dict(zip(names.split(", "), values.strip().split(", ")))
+            if words in known:
+                return constant(text, known[words])
+    if re.match(r"[\d.*< ]+$", words):
+        return float(eval(words))  # digits and operators alone
+    return words.strip('"')
+
 
 class Api(harness.Case):
     @classmethod
@@ -180,6 +245,43 @@ print(require "septet.json".encode(list))""")
                              env={"LUA_PATH": os.path.join(TOOLS, "?.lua")})
         self.check(result)
 
+    def test_each_breach_of_the_page_is_found(self):
+        """A breach by the words of the page that it changes, and what is said of it."""
+        root = os.path.join(self.dir, "root")
+        os.makedirs(os.path.join(root, "docs"))
+        for name in "lua", "meta":
+            os.symlink(os.path.join(ROOT, name), os.path.join(root, name))
+        with open(os.path.join(ROOT, "docs", "api.md")) as file:
+            page = file.read()
+        for old, new, message in (
+                ("(seconds: number)`", "(seconds: string)`",
+                 "'Type: `(seconds: number)`' expected"),
+                ("| `limit` | `integer` | 64 |", "| `limit` | `number` | 64 |",
+                 "the type of `limit` is `integer`, and not `number`"),
+                ("| `limit` | `integer` | 64 |", "| `limit` | `integer` | 65 |",
+                 "the default of `limit` is 64, and not 65"),
+                ("| `key` | `string` | required |", "| `key` | `string` | none |",
+                 "the default of `key` is required, and not none"),
+                ("| `limit_per_host` |", "| `limit_of_host` |",
+                 "septet.SessionOptions has no 'limit_of_host'"),
+                ("| `depth` | `integer` | 1 for what is in the folder itself |\n", "",
+                 "the field 'depth' of 'septet.WalkEntry' is in no table"),
+                ("### `fs.rename(from, to)`", "### `fs.move(from, to)`", "there is no 'fs.move'"),
+                ("### `fs.rename(from, to)`", "### Names", "'fs.rename' has no entry"),
+                ("fs.rename(b, ", "os.rename(b, ", "'fs.rename' has no example"),
+                # Another class of the chapter has a method of that name.
+                ("stream:close()\n", "", "'stream:close' has no example"),
+                ("[`csv.writer`](#csvwritertarget-options)", "`csv.writer`",
+                 "the options septet.CsvWriterOptions are neither listed nor linked to"),
+        ):
+            with self.subTest(message):
+                self.assertIn(old, page)
+                with open(os.path.join(root, "docs", "api.md"), "w") as file:
+                    file.write(page.replace(old, new))
+                result = self.septet(os.path.join(TOOLS, "fill.lua"), root, MADE, "check",
+                                     env={"LUA_PATH": os.path.join(TOOLS, "?.lua")})
+                self.check(result, status=1, err=re.compile(re.escape(message)))
+
     def test_the_definitions_are_of_what_is_there(self):
         folders = os.path.join(ROOT, "lua", "septet")
         private = ["septet.%s.%s" % (folder, name[:-4]) for folder in os.listdir(folders)
@@ -206,6 +308,38 @@ print(require "septet.json".encode(list))""")
                 if label not in there:
                     continue
                 self.assertLessEqual(defined[label], there[label], label)
+
+    def test_the_defaults_are_those_of_the_code(self):
+        """Each that is a number or a text, as the sources state it in `options.NAME or VALUE`."""
+        sources = {}
+        for place, _, files in [*os.walk(os.path.join(ROOT, "lua", "septet")),
+                                *os.walk(os.path.join(ROOT, "meta", "septet"))]:
+            for name in files:
+                if name.endswith(".lua"):
+                    with open(os.path.join(place, name)) as file:
+                        text = file.read()
+                    for label in re.findall(r"^---@class (septet\.\w+)", text, re.M):
+                        sources[label] = text
+        compared = 0
+        for entry in self.entries():
+            label = entry["name"][len("septet."):]
+            for field in entry["fields"] if entry["kind"] == "class" else ():
+                key, default = "%s.%s" % (label, field["name"]), value_of(field.get("default", ""))
+                text = sources.get(entry["name"], "")
+                own = re.search(r"^---@class %s\b.*\n((?:---.*\n)*)" % re.escape(entry["name"]),
+                                text, re.M)
+                if default is None or key in ABSENT or not own \
+                        or not re.search(r"^---@field %s\b" % field["name"], own.group(1), re.M):
+                    continue
+                with self.subTest(key):
+                    path, pattern = STATED.get(key, (None, r"\.%s or ([^,)}\n]+)" % field["name"]))
+                    if path:
+                        with open(os.path.join(ROOT, path)) as file:
+                            text = file.read()
+                    found = {constant(text, words) for words in re.findall(pattern, text)}
+                    self.assertIn(default, found)
+                    compared += 1
+        self.assertGreater(compared, 60)
 
     def test_the_options_are_those_that_the_code_accepts(self):
         fields = {e["name"][len("septet."):]: {f["name"] for f in e["fields"]}

@@ -22,10 +22,12 @@ local api = sources.read(root, out)
 local short = dofile(root .. "/lua/septet/doc/short.lua")
 
 -- The members by their names, and by their class.
-local by_name, by_class = {}, {}
+local by_name, by_class, clashes = {}, {}, {}
 index.each_member(api, function(class, member)
   local entry = { class = class, member = member, type = names.type_of(member):gsub("^: ", "") }
-  by_name[names.of(class.name, member)] = entry
+  local name = names.of(class.name, member)
+  if by_name[name] then clashes[#clashes + 1] = name end
+  by_name[name] = entry
   by_class[class.name] = by_class[class.name] or {}
   by_class[class.name][member.name] = entry
 end)
@@ -34,7 +36,7 @@ for _, name in ipairs(api.order) do
   by_class[name] = by_class[name] or {}
   for _, field in ipairs(class.public and class.fields or {}) do
     if model.is_public(field) and not by_class[name][field.name] then
-      by_class[name][field.name] = { type = field.type }
+      by_class[name][field.name] = { type = field.type, field = field }
     end
   end
 end
@@ -53,7 +55,7 @@ local function options_of(class)
   end
   for _, field in ipairs(class.fields) do
     if model.is_public(field) then
-      found[field.name] = { type = types.without_nil(field.type), of = class.name }
+      found[field.name] = { type = types.without_nil(field.type), field = field }
     end
   end
   return found
@@ -76,31 +78,52 @@ end
 
 -- --- the types ---
 
--- Returns the types of the names in the first cell of a row: one, if all have the same.
-local function types_of_row(known, row, line, what)
-  local found, differ = {}, false
+-- Returns the entries of the names in the first cell of a row.
+local function entries_of_row(known, row, line, what)
+  local found = {}
   for text in row[1]:gmatch "`([^`]+)`" do
     local name = text:match "^[%w_]+[.:]([%w_]+)" or text:match "^[%w_]+"
-    local entry = name and known[name]
-    if name and not entry then fault(line, "%s has no '%s'", what, name) end
-    if entry then found[#found + 1] = "`" .. entry.type .. "`" end
-    differ = differ or #found > 0 and found[#found] ~= found[1]
+    if name and not known[name] then fault(line, "%s has no '%s'", what, name) end
+    found[#found + 1] = name and known[name]
+  end
+  return found
+end
+
+-- What the cells of these columns have to say of an entry.
+local columns = {}
+
+function columns.type(entry) return "`" .. entry.type .. "`" end
+
+function columns.default(entry)
+  if not entry.field then return "" end
+  local default = index.default_of(entry.field)
+  if default then return (default:gsub('^".*"$', "`%0`")) end
+  local _, optional = types.without_nil(entry.field.type)
+  return optional and "" or "required"
+end
+
+-- Returns a cell for several entries: one value, if all have the same.
+local function cell_of(column, entries)
+  local found, differ = {}, false
+  for i, entry in ipairs(entries) do
+    found[i] = column(entry)
+    differ = differ or found[i] ~= found[1]
   end
   return differ and table.concat(found, ", ") or found[1]
 end
 
 local function fill_table(lines, block, known, what)
-  local column
-  for i, title in ipairs(block[1]) do if title == "type" then column = i end end
-  if not column then return fault(block.line, "the table has no column 'type'") end
+  if block[1][2] ~= "type" then return fault(block.line, "the table has no column 'type'") end
   for i = 3, #block do
     local row, line = block[i], block.line + i - 1
-    local cell = types_of_row(known, row, line, what) or row[column]
-    if row[column] ~= cell then
-      fault(line, "the type of %s is %s, and not %s", row[1], cell, row[column])
+    local entries = entries_of_row(known, row, line, what)
+    for n, title in ipairs(block[1]) do
+      local cell = #entries > 0 and columns[title] and cell_of(columns[title], entries) or row[n]
+      if row[n] ~= cell then
+        fault(line, "the %s of %s is %s, and not %s", title, row[1], cell, row[n])
+      end
+      row[n] = cell:gsub("|", "\\|")
     end
-    row[column] = cell
-    for n, value in ipairs(row) do row[n] = value:gsub("|", "\\|") end
     lines[line] = "| " .. table.concat(row, " | ") .. " |"
   end
 end
@@ -119,14 +142,17 @@ end
 
 -- --- what is there ---
 
-local described, options_listed = {}, {}
+local options_listed = {}
 
-local function note_options(block, option_class)
-  local listed = options_listed[option_class.name] or {}
-  options_listed[option_class.name] = listed
+-- Notes the rows of a table for a class and its parents.
+local function note_options(block, class)
+  local listed = options_listed[class.name] or {}
+  options_listed[class.name] = listed
+  listed.has_defaults = listed.has_defaults or block[1][3] == "default"
   for i = 3, #block do
     for name in block[i][1]:gmatch "`([%w_]+)" do listed[name] = true end
   end
+  for _, parent in ipairs(class.parents) do note_options(block, api.classes[parent]) end
 end
 
 local function note_members(block, class, section)
@@ -137,6 +163,30 @@ local function note_members(block, class, section)
       if entry then entry.section = section end
     end
   end
+end
+
+-- Returns the anchor of a heading, as it is made on the web.
+local function anchor_of(title)
+  return (title:lower():gsub("[^%w_ %-]", ""):gsub(" ", "-"))
+end
+
+-- Faults a function that takes options if its entry neither lists them nor links to an entry that
+-- does.
+local function check_option_list(section, class, sections)
+  local function lists(other)
+    for _, block in ipairs(other.blocks) do
+      local listed = pages.listed(block)
+      if listed == class.name or listed == true and other.entry
+        and index.option_class(api, other.entry.member) == class then return true end
+    end
+  end
+  if lists(section) then return end
+  for _, block in ipairs(section.blocks) do
+    for anchor in table.concat(block, "\n"):gmatch "%]%(#([%w_-]+)%)" do
+      if sections[anchor] and lists(sections[anchor]) then return end
+    end
+  end
+  fault(section.line, "the options %s are neither listed nor linked to", class.name)
 end
 
 local function each_block(lines, section, entry)
@@ -151,32 +201,45 @@ local function each_block(lines, section, entry)
     elseif listed then
       if not by_class[listed] then fault(block.line, "there is no class '%s'", listed) end
       note_members(block, listed, section)
+      if api.classes[listed] then note_options(block, api.classes[listed]) end
       fill_table(lines, block, members_of(listed), listed)
     end
   end
 end
 
-local function fill(lines, page)
+-- Finds the members that headings name. Returns the sections by their anchors.
+local function describe(page)
+  local sections = {}
   for _, section in ipairs(page.sections) do
-    local first
+    sections[anchor_of(section.title)] = section
     for title in section.title:gmatch "`([^`]+)`" do
       local name = title:match "^[%a_][%w_]*[.:][%w_]+"
       local entry = name and find(name)
       if name and not entry then fault(section.line, "there is no '%s'", name) end
       if entry then
-        entry.section, first = section, first or entry
-        described[#described + 1] = entry
+        entry.section, section.entry = section, section.entry or entry
       end
     end
-    if first then fill_heading(lines, section, first) end
-    each_block(lines, section, first)
+  end
+  return sections
+end
+
+local function fill(lines, page)
+  local sections = describe(page)
+  for _, section in ipairs(page.sections) do
+    local entry = section.entry
+    if entry then fill_heading(lines, section, entry) end
+    each_block(lines, section, entry)
+    local class = entry and index.option_class(api, entry.member)
+    if class then check_option_list(section, class, sections) end
   end
 end
 
 -- --- what is missing ---
 
 -- Returns true for a class that is described where what takes it or returns it is.
-local function check_names()
+local function check_names(examples)
+  for _, name in ipairs(clashes) do fault(1, "two classes have a '%s'", name) end
   local list = {}
   for name in pairs(by_name) do list[#list + 1] = name end
   table.sort(list)
@@ -188,21 +251,33 @@ local function check_names()
     end
     if not entry.section then
       fault(1, "'%s' has no entry", name)
-    elseif not entry.member.is_value and not pages.call(entry.section, entry.member.name,
-        entry.class.name == names.GLOBALS) then
+    elseif not entry.member.is_value and not examples[entry.section.chapter][name] then
       fault(entry.section.line, "'%s' has no example", name)
     end
   end
 end
 
-local function check_options()
-  local list = {}
-  for name in pairs(options_listed) do list[#list + 1] = name end
-  table.sort(list)
-  for _, name in ipairs(list) do
-    for option, field in pairs(options_of(api.classes[name])) do
-      if field.of == name and not options_listed[name][option] then
-        fault(1, "the option '%s' of '%s' is not in its table", option, name)
+-- Faults a field of options without a default, as the words behind the last semicolon.
+local function check_default(class, field)
+  if options_listed[class.name].has_defaults and columns.default { field = field } == "" then
+    faults[#faults + 1] = ("%s:%d: the default of '%s' of '%s' is not said"):format(field.path,
+      field.line, field.name, class.name)
+  end
+end
+
+-- The fields of each public class without methods are in a table, its own or that of a function
+-- which takes it.
+local function check_fields()
+  for _, name in ipairs(api.order) do
+    local class = api.classes[name]
+    local listed = options_listed[name]
+    local is_record = class.public and #class.members == 0 and not model.is_error(class)
+      and not names.is_module(name)
+    for _, field in ipairs(is_record and class.fields or {}) do
+      if listed and listed[field.name] then
+        check_default(class, field)
+      elseif model.is_public(field) and not field.name:find "^%[" then
+        fault(1, "the field '%s' of '%s' is in no table", field.name, name)
       end
     end
   end
@@ -215,10 +290,11 @@ local function read_lines()
 end
 
 local lines, page = read_lines(), pages.read(path)
+local _, _, examples = index.entries(api, page, short, root)
 fill(lines, page)
 if mode == "check" then
-  check_names()
-  check_options()
+  check_names(examples)
+  check_fields()
   io.stderr:write(table.concat(faults, "\n"), #faults > 0 and "\n" or "")
   os.exit(#faults == 0)
 end

@@ -1,17 +1,20 @@
 -- SPDX-License-Identifier: MIT
 -- Writes the data of septet.doc.index: what the prompt, `septet doc` and `septet check` know of the
 -- API. Signatures and options are in one module, and texts in another one, which is larger.
+local examples = require "examples"
 local model = require "model"
 local names = require "names"
-local pages = require "pages"
 local types = require "types"
 
 local index = {}
 
--- Returns the default that the words behind the last semicolon say, and the words before it.
-local function default_of(text)
-  local meaning, default = text:match "^(.*);%s*([^;]+)$"
-  if not default then return nil, text end
+--- Returns the default that the words behind the last semicolon say, and the words before it. A
+--- field that may not be nil has none.
+function index.default_of(field)
+  local _, optional = types.without_nil(field.type)
+  if not (optional or field.optional or field.type == "any") then return nil, field.text end
+  local meaning, default = field.text:match "^(.*);%s*([^;]+)$"
+  if not default then return nil, field.text end
   return default, meaning
 end
 
@@ -20,7 +23,7 @@ local function fields_of(class)
   local found = {}
   for _, field in ipairs(class.fields) do
     if model.is_public(field) then
-      local default, meaning = default_of(field.text)
+      local default, meaning = index.default_of(field)
       local text, optional = types.without_nil(field.type)
       found[#found + 1] = { name = field.name, type = text, default = default, text = meaning,
         optional = optional or field.optional or nil }
@@ -47,10 +50,7 @@ index.option_class = option_class
 local function merge(fields, said)
   for _, field in ipairs(fields) do
     local row = said[field.name]
-    if row then
-      field.text = row.meaning or field.text
-      if row.default and row.default ~= "" then field.default = row.default end
-    end
+    if row then field.text = row.meaning or field.text end
   end
 end
 
@@ -87,14 +87,10 @@ local function said_by(page, short, known)
 end
 
 -- Returns the text of a name, its example and what that prints.
-local function text_of(class, member, said, row, page)
+local function text_of(member, said, row)
   local text = said and said.text or row and row.meaning
-  local code, printed = said and said.example, said and said.output
-  local section = said and said.section or row and page.classes[class.name].section
-  if not code and section and not member.is_value then
-    code, printed = pages.call(section, member.name, class.name == names.GLOBALS)
-  end
-  return { text and text ~= "" and text or member.text, code, printed }
+  return { text and text ~= "" and text or member.text, said and said.example,
+    said and said.output }
 end
 
 local Entries = {}
@@ -134,12 +130,26 @@ function Entries:add_member(class, member, said, page)
   self:add({ name = name, class = class.name, async = member.async or nil,
     kind = member.is_value and "field" or names.mark(class.name) == "." and "function" or "method",
     signature = name .. names.type_of(member), options = options and options.name or nil },
-    text_of(class, member, said, row, page))
+    text_of(member, said, row))
+  self.sections[name] = said and said.section or row and page.classes[class.name].section
 end
 
---- Returns the list of entries, and by name their text, example and output.
-function index.entries(api, page, short)
-  local self = setmetatable({ api = api, list = {}, texts = {} }, Entries)
+-- Gives functions without an example below their heading the first one of their chapter.
+function Entries:add_examples(page, root)
+  self.examples = examples.read(root, page, self.list)
+  for name, section in pairs(self.sections) do
+    local entry, text = self.list[name], self.texts[name]
+    local found = self.examples[section.chapter][name]
+    if found and not text[2] and entry.kind ~= "field" then
+      text[2], text[3] = found[1], found[2]
+    end
+  end
+end
+
+--- Returns the list of entries, by name their text, example and output, and the examples of each
+--- chapter.
+function index.entries(api, page, short, root)
+  local self = setmetatable({ api = api, list = {}, texts = {}, sections = {} }, Entries)
   local known = {}
   for _, name in ipairs(api.order) do
     local class = api.classes[name]
@@ -156,7 +166,8 @@ function index.entries(api, page, short)
   end)
   for _, code in ipairs(page.codes) do self:add(code_entry(code)) end
   table.sort(self.list, function(a, b) return a.name < b.name end)
-  return self.list, self.texts
+  self:add_examples(page, root)
+  return self.list, self.texts, self.examples
 end
 
 -- Returns a value as Lua's text.
@@ -172,8 +183,8 @@ local function written(value)
 end
 
 --- Writes both modules to a folder.
-function index.write(folder, api, page, short)
-  local list, texts = index.entries(api, page, short)
+function index.write(folder, api, page, short, root)
+  local list, texts = index.entries(api, page, short, root)
   local out = assert(io.open(folder .. "/entries.lua", "w"))
   out:write "-- SPDX-License-Identifier: MIT\n-- Made by tools/api.\nreturn {\n"
   for _, entry in ipairs(list) do out:write(written(entry), ",\n") end

@@ -19,5 +19,5 @@ if target == "check" then
   os.exit(#api.faults == 0)
 end
 local short = dofile(root .. "/lua/septet/doc/short.lua")
-index.write(out .. "/septet/doc", api, pages.read(root .. "/docs/api.md"), short)
+index.write(out .. "/septet/doc", api, pages.read(root .. "/docs/api.md"), short, root)
 library.write(target, api)

@@ -7,6 +7,7 @@ local names = {}
 -- Classes whose objects are not called by their class.
 local SPOKEN = {
   StreamedResponse = "stream", RobotsRules = "rules", RobotsCache = "cache",
+  Url = "u", -- not as its module
   Expectation = "expect", ServedRequest = "request", HtmlLink = "link", StreamWriter = "stdin",
 }
 

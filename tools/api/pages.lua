@@ -128,27 +128,6 @@ local function add_codes(codes, section)
   end
 end
 
--- Returns the first block of a chapter that calls a function or a method, and what it prints.
-local function call_in(chapter, name)
-  local call = name .. "%f[^%w_]"
-  for _, section in ipairs(chapter) do
-    for i, block in ipairs(section.blocks) do
-      local text = block.kind == "code" and block.language == "lua" and table.concat(block, "\n")
-      if text and text:find(call) then
-        local after = section.blocks[i + 1]
-        local printed = after and after.kind == "code" and after.language == "text" and after
-        return text, printed and table.concat(printed, "\n") or nil
-      end
-    end
-  end
-end
-
---- Returns the first example of the chapter around a section that calls a function or a method, by
---- its name, and what it prints. The function may be a global.
-function pages.call(section, name, is_global)
-  return call_in(section.chapter, (is_global and "%f[%w_]" or "[.:]") .. name)
-end
-
 -- A module has a chapter, which may go on under further headings of the second level.
 local function begins_chapter(section)
   local title = section.title

@@ -8,9 +8,8 @@ local sources = {}
 function sources.read(root, out)
   local lua, meta = {}, {}
   for path in io.lines(out .. "/sources") do
-    local below = path:sub(#root + 2)
-    local list = below:find "^lua/" and lua or meta
-    list[#list + 1] = below:match "^%a+/(.*)$"
+    local folder, below = path:match "^.*/(%a+)/(septet/.*)$"
+    table.insert(folder == "lua" and lua or meta, below)
   end
   table.sort(lua)
   table.sort(meta)

@@ -9,16 +9,16 @@ local reading = {}
 local SLICE <const> = 64 * 1024 -- bytes that are read or parsed between two pauses
 
 ---@class septet.CsvOptions
----@field header boolean|string[]|nil true: the first row has the names of the columns; a list: the
----names of a text without such a row. Rows are then tables by these names
+---@field header boolean|string[]|nil true if the first row has the names of the columns, or these
+---names; false
 ---@field separator string|nil one byte; ","
----@field quote string|boolean|nil one byte, '"'; false: quotes have no meaning
----@field lazy_quotes boolean|nil quotes may stand inside of fields
----@field ragged boolean|nil rows may have any number of fields
----@field lines boolean|nil the source gives lines without their ends
----@field max_field integer|nil bytes; 1 MiB
----@field max_row integer|nil bytes; 16 MiB
----@field max_columns integer|nil 65536
+---@field quote string|boolean|nil one byte, or false if quotes have no meaning; '"'
+---@field lazy_quotes boolean|nil quotes may stand inside of fields; false
+---@field ragged boolean|nil rows may have any number of fields; false
+---@field lines boolean|nil the source gives lines without their ends; false
+---@field max_field integer|nil bytes of a field; 1 MiB
+---@field max_row integer|nil bytes of a row; 16 MiB
+---@field max_columns integer|nil columns of a row; 65536
 
 local read_options = { header = "any", separator = "string", quote = "any",
   lazy_quotes = "boolean", ragged = "boolean", lines = "boolean", max_field = "size",

@@ -9,11 +9,11 @@ local writing = {}
 local BATCH <const> = 64 * 1024 -- bytes of rows that are written at once
 
 ---@class septet.CsvWriterOptions
----@field header string[]|nil names of the columns, which are the first row
+---@field header string[]|nil names of the columns, which are the first row; none
 ---@field separator string|nil one byte; ","
 ---@field newline string|nil "\r\n" or "\n"; "\r\n"
----@field quote_all boolean|nil quotes each field
----@field guard_formulas boolean|nil an apostrophe keeps spreadsheets from running a field
+---@field quote_all boolean|nil quotes each field; false
+---@field guard_formulas boolean|nil an apostrophe keeps spreadsheets from running a field; false
 
 local write_options = { header = "table", separator = "string", newline = "string",
   quote_all = "boolean", guard_formulas = "boolean" }

@@ -26,7 +26,7 @@ return {
   server = { "test_server" },
   stream = { "response" },
   t = { "task" },
-  u = { "url" },
+  url = { "u" },
   v = { "var" },
   w = { "writer" },
   writer = { "csv_writer" },

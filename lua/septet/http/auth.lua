@@ -6,10 +6,10 @@ local base64 = require "septet.core".base64
 local auth = {}
 
 ---@class septet.Auth
----@field user string|nil
----@field password string|nil
+---@field user string|nil for Basic; none
+---@field password string|nil for Basic; none
 ---@field digest boolean|nil answers the server's challenge, so no password is sent; false
----@field bearer string|nil
+---@field bearer string|nil a token, in place of user and password; none
 
 local options = { user = "secret", password = "secret", digest = "boolean", bearer = "secret" }
 

@@ -8,11 +8,11 @@ local core = require "septet.core"
 local connection_options = {}
 
 ---@class septet.Tls
----@field ca_file string|nil PEM: trusted certificates, in place of the system's
----@field cert_file string|nil PEM: the client's certificate
----@field key_file string|nil PEM: its key, if that is in a file of its own
----@field min_version "1.2"|"1.3"|nil
----@field insecure boolean|nil true: certificates are not checked
+---@field ca_file string|nil PEM: trusted certificates; the system's
+---@field cert_file string|nil PEM: the client's certificate; none
+---@field key_file string|nil PEM: its key, if that is in a file of its own; in `cert_file`
+---@field min_version "1.2"|"1.3"|nil lowest version of TLS; "1.2"
+---@field insecure boolean|nil true: certificates are not checked; false
 
 local tls_options = {
   ca_file = "string", cert_file = "string", key_file = "string", min_version = "string",

@@ -17,7 +17,7 @@ local OWNER_ONLY <const> = 384            -- the mode 0600, as cookies log someb
 ---@field value string
 ---@field domain string|nil a host; nil: that of `url`
 ---@field url string|nil for set_cookie(): only the host of this URL gets it
----@field path string|nil "/"
+---@field path string|nil what is below it gets the cookie; "/"
 ---@field expires number|nil Unix time; nil: when the session closes
 ---@field host_only boolean|nil true: not sent to hosts below the domain
 ---@field secure boolean|nil true: sent over https and to loopback only

@@ -34,7 +34,7 @@ for name, kind in pairs(own_options) do checks[name] = kind end
 --- Options of session:events(): those of a request without a body, and its own. A number as the
 --- `timeout`, or its `total`, limits all connections together.
 ---@class septet.EventsOptions: septet.RequestOptions
----@field last_event_id string|nil id of the event after which the stream continues
+---@field last_event_id string|nil id of the event after which the stream continues; none
 ---@field max_event integer|nil bytes of an event; 1 MiB
 ---@field retry number|nil seconds before a new connection, until the server sets them; 3
 ---@field max_backoff number|nil longest random time, in seconds, that is added to them; 30

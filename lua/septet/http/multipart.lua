@@ -9,11 +9,11 @@ local multipart = {}
 --- A part of a body. Its data is text, or is made as it is sent: by a function, as a `body`, or of
 --- a reader.
 ---@class septet.Part
----@field name string
----@field data string|(fun(): string|nil)|septet.Reader|septet.StreamedResponse
----@field length integer|nil bytes of data that is made
----@field filename string|nil
----@field type string|nil
+---@field name string of the field
+---@field data string|(fun(): string|nil)|septet.Reader|septet.StreamedResponse its bytes
+---@field length integer|nil bytes of data that is made; sent in chunks
+---@field filename string|nil name of the file; none
+---@field type string|nil its Content-Type; none
 
 -- Quotes a name for Content-Disposition. Quotes and line ends are percent-encoded, as in browsers.
 local function quoted(text)

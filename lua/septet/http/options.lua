@@ -10,31 +10,35 @@ local options = {}
 
 --- Options of a request, over those of its session.
 ---@class septet.RequestOptions
----@field headers table<string, string|string[]|false>|nil false removes a header
----@field params table|nil query: names to values or lists of values, or a list of {name, value}
+---@field headers table<string, string|string[]|false>|nil false removes a header; those of the
+---session
+---@field params table|nil query: names to values or lists of values, or a list of {name, value};
+---none
 --- A string is sent as it is. A function is called for pieces, in a task of its own, until it
---- returns nil. A reader is read so: one of septet.io, a streamed response.
+--- returns nil. A reader is read so: one of septet.io, a streamed response; none
 ---@field body string|(fun(): string|nil)|septet.Reader|septet.StreamedResponse|nil
----@field length integer|nil bytes of a `body` that is made as it is sent; chunks if not known
----@field form table|nil like `params`, sent as a form
----@field json any sent as JSON
---- Sent as form data.
----@field multipart septet.Part[]|nil
----@field auth septet.Auth|false|nil false: no credentials, even if the session has some
----@field timeout number|septet.Timeouts|nil
----@field max_body integer|nil
----@field redirects integer|false|nil
----@field retries integer|septet.Retries|false|nil
----@field proxy string|false|nil
----@field unix_socket string|false|nil
----@field tls septet.Tls|nil
----@field http2 boolean|"force"|nil
----@field cookies boolean|nil false: the session's are neither sent nor kept
----@field decode boolean|nil false: the body as it came, whatever its content coding
----@field resend boolean|nil false: never sent again once the server may have seen any of it
----@field fresh boolean|nil true: on a connection of its own
----@field redirect_headers string[]|nil in place of the session's
----@field trace septet.TraceHooks|nil called after those of the session
+---@field length integer|nil bytes of a `body` that is made as it is sent; sent in chunks
+---@field form table|nil like `params`, sent as a form; none
+---@field json any sent as JSON; none
+---@field multipart septet.Part[]|nil sent as form data; none
+---@field auth septet.Auth|false|nil false: no credentials, even if the session has some; the
+---session's
+---@field timeout number|septet.Timeouts|nil seconds, or a limit for each phase; the session's
+---@field max_body integer|nil bytes of a body after decoding; the session's
+---@field redirects integer|false|nil maximum number that is followed; the session's
+---@field retries integer|septet.Retries|false|nil maximum number of retries; the session's
+---@field proxy string|false|nil a URL, or false for none; the session's
+---@field unix_socket string|false|nil a path, or false for none; the session's
+---@field tls septet.Tls|nil which certificates are used and checked; the session's
+---@field http2 boolean|"force"|nil HTTP/2 over TLS if the server offers it; the session's
+---@field cookies boolean|nil false: the session's are neither sent nor kept; the session's
+---@field decode boolean|nil false: the body as it came, whatever its content coding; the session's
+---@field resend boolean|nil false: never sent again once the server may have seen any of it; the
+---session's
+---@field fresh boolean|nil true: on a connection of its own; the session's
+---@field redirect_headers string[]|nil names of further headers that are sent to another origin;
+---the session's
+---@field trace septet.TraceHooks|nil called after those of the session; none
 
 --- The name of each option, and the kind of its check: see args.options().
 options.checks = {

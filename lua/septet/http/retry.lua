@@ -49,8 +49,8 @@ end
 ---@field backoff number|nil seconds; 0.25
 ---@field max_backoff number|nil seconds; 10
 ---@field max_wait number|nil longest Retry-After, in seconds, that is waited for; 60
----@field methods string[]|nil the idempotent ones: GET HEAD PUT DELETE OPTIONS TRACE
----@field statuses integer[]|nil 408 429 502 503 504
+---@field methods string[]|nil methods that are retried; GET, HEAD, PUT, DELETE, OPTIONS, TRACE
+---@field statuses integer[]|nil statuses that are retried; 408, 429, 502, 503, 504
 ---@field budget number|nil retries for each request to an origin, after the first ten; 0.1
 
 --- A checked retry policy: the same fields, and sets in place of lists.

@@ -64,26 +64,28 @@ local session_options = {
 ---@field limit_per_host integer|nil maximum number of them to one scheme, host and port; 8
 --- Maximum number of starts in any window of time, as "10/s"; none
 ---@field rate string|{[1]: string, per: "host"|"session"|(fun(url: string): any)|nil}|nil
----@field timeout number|septet.Timeouts|nil a number is the total
+---@field timeout number|septet.Timeouts|nil seconds for a whole request, or a limit for each phase;
+---those of septet.Timeouts
 ---@field max_body integer|nil bytes of a body after decoding; 64 MiB, none if streamed or saved
 ---@field redirects integer|false|nil maximum number that is followed; 10
 ---@field retries integer|septet.Retries|false|nil maximum number of retries of a request; 0
----@field headers table<string, string|string[]>|nil sent with each request
----@field auth septet.Auth|nil sent with each request
+---@field headers table<string, string|string[]>|nil sent with each request; none
+---@field auth septet.Auth|nil sent with each request; none
 ---@field cookies boolean|nil keeps the cookies of responses and sends them back; false
 ---@field decode boolean|nil false: bodies as they came, whatever their content coding; true
 ---@field resend boolean|nil false: no request is sent again once the server may have seen it; true
 ---@field fresh boolean|nil true: each request has a connection of its own; false
 ---@field proxy string|nil a URL: http, socks4, socks4a, socks5, socks5h; or "environment"; none
----@field unix_socket string|nil path to connect to in place of the URL's host
----@field resolve table<string, string>|nil addresses to use, by "host:port"
+---@field unix_socket string|nil path to connect to in place of the URL's host; none
+---@field resolve table<string, string>|nil addresses to use, by "host:port"; none
 ---@field resolver string|nil "system", or servers as "127.0.0.1:53,[::1]:53"; those of the system
----@field tls septet.Tls|nil
+---@field tls septet.Tls|nil which certificates are used and checked; the defaults of septet.Tls
 ---@field http2 boolean|"force"|nil HTTP/2 over TLS if the server offers it; false
 ---@field allow string|string[]|nil rules for the only targets of connections; everywhere
 ---@field deny string|string[]|nil rules for denied targets, allowed or not, as "private"; nowhere
----@field redirect_headers string[]|nil names of further headers that are sent to another origin
----@field trace septet.TraceHooks|nil
+---@field redirect_headers string[]|nil names of further headers that are sent to another origin;
+---none
+---@field trace septet.TraceHooks|nil called for each request; none
 
 -- Makes what only the collector frees. They come after the handle, which is refused to a finalizer
 -- that runs while the state is closed: Lua never finalizes what that makes.
@@ -207,10 +209,11 @@ end
 --- Options of a save: those of a request without a body, and its own.
 ---@class septet.SaveOptions: septet.RequestOptions
 ---@field resume boolean|nil keeps what an earlier save received if the body is the same; false
----@field sha256 string|nil expected digest of the file, in hexadecimal; at most one of these four
----@field sha512 string|nil
----@field sha1 string|nil
----@field md5 string|nil
+---@field sha256 string|nil expected digest of the file, in hexadecimal, at most one of these four;
+---none
+---@field sha512 string|nil likewise; none
+---@field sha1 string|nil likewise; none
+---@field md5 string|nil likewise; none
 
 --- Result of a save. If a digest was expected, it is also there, under its name.
 ---@class septet.Saved
@@ -261,9 +264,9 @@ function Session:set_cookie(cookie)
 end
 
 ---@class septet.CookieFilter
----@field name string|nil
----@field domain string|nil
----@field path string|nil
+---@field name string|nil with this name; any
+---@field domain string|nil of this domain; any
+---@field path string|nil of this path; any
 
 --- Removes cookies: all, or those with this name, domain and path.
 ---@param filter septet.CookieFilter|nil

@@ -24,11 +24,11 @@ local ENGINES = { memory = "septet.jobs.memory", sqlite = "septet.jobs.sqlite",
 
 ---@class septet.JobOptions
 ---@field key string what the job is known by, of 1 to 8192 bytes
----@field data any|nil what goes with it, as JSON
+---@field data any|nil what goes with it, as JSON; nil
 ---@field priority integer|nil jobs of a higher one go first; 0
----@field delay number|nil seconds before it may begin
----@field again boolean|nil true: a job that was done, or is dead, is put anew
----@field group string|nil `limit_per_key` limits how many of its jobs run at once
+---@field delay number|nil seconds before it may begin; 0
+---@field again boolean|nil true: a job that was done, or is dead, is put anew; false
+---@field group string|nil `limit_per_key` limits how many of its jobs run at once; none
 
 local put_options = { key = "any", data = "any", priority = "any", delay = "seconds",
   again = "boolean", group = "any" }

@@ -26,11 +26,13 @@ local FLUSH = 10 -- seconds for the last ends of a run that was cut short
 ---@field max_backoff number|nil longest delay of an attempt in seconds; 300
 ---@field grace number|nil seconds that jobs at work have after Ctrl-C or SIGTERM; 10
 ---@field timeout number|nil seconds that an attempt may take; no limit
----@field forever boolean|nil true: waits for more jobs when none is left
----@field limit_per fun(job: septet.Job|septet.JobOptions): string|nil
----@field limit_per_key integer|nil jobs of a group at work at once
+---@field forever boolean|nil true: waits for more jobs when none is left; false
+---@field limit_per fun(job: septet.Job|septet.JobOptions): string|nil returns the group of a job;
+---none
+---@field limit_per_key integer|nil jobs of a group at work at once; no limit
 ---@field keep number|nil seconds for which results are kept; for ever
----@field on_error fun(job: septet.Job, error: any, traceback: string|nil)|nil
+---@field on_error fun(job: septet.Job, error: any, traceback: string|nil)|nil called for each
+---failure; none
 
 local spec = {
   workers = "count", attempts = "count", lease = "seconds", backoff = "seconds",

@@ -24,21 +24,23 @@ local REASONS = {
 
 --- What a handler returns: nothing for 204, a status, a text, or this table.
 ---@class septet.Answer
----@field status integer|nil 200
----@field reason string|nil reason phrase
----@field headers table<string, string|number|string[]|false>|nil false for no Date
---- A function or another callable is called for pieces, and may wait, until it returns nil.
----@field body string|(fun(): string|nil)|nil
----@field json any in place of `body`
---- In place of `body`: called for events, texts or {data, type, id, retry, comment}; or a list.
+---@field status integer|nil of the response; 200
+---@field reason string|nil reason phrase; that of the status
+---@field headers table<string, string|number|string[]|false>|nil false for no Date; none
+---@field body string|(fun(): string|nil)|nil a function is called for pieces, and may wait, until
+---it returns nil; none
+---@field json any in place of `body`; none
+--- In place of `body`: called for events, texts or {data, type, id, retry, comment}, or a list
+--- of them; none
 ---@field events table|(fun(): septet.StreamEvent|string|nil)|nil
----@field trailers table<string, string>|nil after a body in chunks
----@field redirect string|nil the Location; status 302 by default
----@field delay number|nil seconds before the response
---- true: closes the connection afterwards, without a response if that is all.
----@field close boolean|nil
----@field reset boolean|nil true: likewise, by a RST
----@field raw string|(string|number)[]|nil bytes in place of a response; numbers are seconds to wait
+---@field trailers table<string, string>|nil after a body in chunks; none
+---@field redirect string|nil the Location, with the status 302; none
+---@field delay number|nil seconds before the response; 0
+---@field close boolean|nil closes the connection behind the response, or without one if that is
+---all; false, and true behind `raw`
+---@field reset boolean|nil closes it by a RST; false
+---@field raw string|(string|number)[]|nil bytes in place of a response, with numbers of seconds to
+---wait; none
 
 local fields = {
   status = "any", reason = "string", headers = "table", body = "any", json = "any",

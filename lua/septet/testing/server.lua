@@ -19,16 +19,16 @@ local CLEAN_UP = 5                -- seconds for handlers that are cancelled
 --- Options of testing.serve(). The words after the last semicolon are the default.
 ---@class septet.ServeOptions
 ---@field host string|nil address to listen on; "127.0.0.1"
----@field port integer|nil a free one
----@field path string|nil path of a unix socket, in place of host and port
+---@field port integer|nil to listen on; a free one
+---@field path string|nil path of a unix socket, in place of host and port; none
 ---@field max_body integer|nil bytes of a request's body; 16 MiB
 ---@field max_connections integer|nil connections that are open at once; no limit
 --- Seconds for a head, for each wait within a body, for a client that reads nothing, and between
---- two requests; 30.
+--- two requests; 30
 ---@field timeout number|nil
 ---@field streams boolean|nil true: the handler is called before the body is received; false
 ---@field on_error (fun(err: any, request: septet.ServedRequest, traceback: string|nil))|nil called
----for a failure of the handler; reports it as task.on_unhandled does
+---for a failure of the handler; none
 ---@field keep integer|nil number of the latest requests that `requests` has; 1000
 
 local serve_options = { host = "string", port = "any", path = "string", max_body = "bytes",

@@ -270,18 +270,18 @@ local options_of_start = {
 --- URL of the collector, without /v1/traces; or "console": each span is printed to stderr, as JSON
 --- in a line, and nothing is sent; http://localhost:4318
 ---@field url string|nil
----@field headers table<string, string>|nil
----@field service_name string|nil the script's name
----@field resource table<string, string>|nil attributes of the resource
----@field traceparent string|nil the span that the run is part of
----@field seed integer|nil what the ids are made from
+---@field headers table<string, string>|nil header lines of each batch; none
+---@field service_name string|nil of the service; the script's name
+---@field resource table<string, string>|nil attributes of the resource; none
+---@field traceparent string|nil the span that the run is part of; none
+---@field seed integer|nil what the ids are made from; from the process and its start
 ---@field interval number|nil seconds that a span waits for others, at most; 5
 ---@field timeout number|nil seconds that a batch may take, with its retries; 10
----@field metrics boolean|nil false: no metrics; true
----@field tls septet.Tls|nil
----@field environment boolean|nil false: reads no environment variables; true
+---@field metrics boolean|nil also metrics are sent; true
+---@field tls septet.Tls|nil as of a session; none
+---@field environment boolean|nil environment variables are read; true
 --- Hosts that get the header `traceparent`, as "api.example.com", or ".example.com" for all below
---- it; none.
+--- it; none
 ---@field propagate string[]|nil
 
 local function context_options(options, given)
