@@ -66,6 +66,14 @@ class Doc(harness.Case):
     def test_unknown_names_get_near_ones(self):
         self.check(self.septet("doc", "task.gahter"), status=1,
                    err="septet: no entry 'task.gahter', did you mean 'task.gather'?\n")
+        for name, near in (("TASK.GATHER", "task.gather"), ("Task.Gather", "task.gather"),
+                           ("GAHTER", "gather"), ("sesion", "session"), ("htpp", "http"),
+                           ("task.create_task", "task.spawn"), ("sync.Queue", "sync.channel")):
+            self.check(self.septet("doc", name), status=1,
+                       err="septet: no entry '%s', did you mean '%s'?\n" % (name, near))
+        for name in ("nope", "x", "abc", "zzzzzz", "--", ""):
+            self.check(self.septet("doc", "--", name), status=1,
+                       err="septet: no entry '%s'\n" % name)
         self.check(self.septet("doc", "x\x1b[2J"), status=1, err="septet: no entry 'x\\x1b[2J'\n")
         result = self.septet("doc", "one", "two")
         self.assertEqual((result.status, result.out), (2, ""))

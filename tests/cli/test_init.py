@@ -3,6 +3,8 @@
 
 import json
 import os
+import re
+import subprocess
 import unittest
 
 import harness
@@ -58,6 +60,13 @@ class Init(harness.Case):
         out = self.init("it's/new")
         self.assertEqual(sorted(os.listdir(os.path.join(self.dir, "it's/new"))), sorted(FILES))
         self.assertRegex(out, r"(?m)^cd 'it'\\''s/new' && septet main\.lua ")
+
+    def test_the_shell_enters_the_folder_that_was_made(self):
+        for name in ("-x", "-", "--", "-P", "a b", "$HOME", "~"):
+            out = self.init("--", name)
+            line = re.search(r"(?m)^(cd .*) && septet main\.lua", out)[1]
+            self.assertEqual(subprocess.run(["sh", "-c", line + " && ls"], cwd=self.dir, text=True,
+                                            capture_output=True).stdout.split(), sorted(FILES)[1:])
 
     def test_what_cannot_be_written(self):
         result = self.septet("init", "/proc/septet")

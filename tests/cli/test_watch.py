@@ -106,7 +106,7 @@ class Watch(harness.Case):
         child.expect("septet: 's.lua' was ended by SIGKILL; waiting for a change")
         self.end(child)
 
-    def test_the_script_is_cancelled_first(self):
+    def test_a_change_is_told_at_once_and_the_script_is_cancelled_first(self):
         self.write("s.lua", """
             local _ <close> = setmetatable({}, { __close = function(_, err)
               print('closed', err.kind)
@@ -115,8 +115,8 @@ class Watch(harness.Case):
         child = self.watch("s.lua")
         child.expect("up")
         self.write("s.lua", "print 'second'")
-        child.expect("closed\tCancelled")
         self.again(child, "'s.lua' changed")
+        child.expect("closed\tCancelled")
         child.expect("second")
         self.end(child)
 

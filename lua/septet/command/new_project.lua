@@ -35,7 +35,9 @@ local function write_files(folder)
   return written, left
 end
 
+-- Returns a folder as a shell reads it; `cd -` and `cd -x` mean something else.
 local function quoted(folder)
+  if folder:sub(1, 1) == "-" then folder = "./" .. folder end
   return folder:find "^[%w/._-]+$" and folder or "'" .. folder:gsub("'", "'\\''") .. "'"
 end
 

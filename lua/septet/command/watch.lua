@@ -66,13 +66,12 @@ local function report_end(script, code, signal)
   end
 end
 
--- Runs the script until a change. Returns the files that changed.
+-- Runs the script until a change.
 ---@async
 local function run_once(line, script, options, changes, files)
   local command_options = table.move(line, 1, #line, 1, { stdin = "inherit", stdout = "inherit",
     stderr = "inherit", grace = options.grace or 5, background = true,
     env = { SEPTET_WATCH_LOG = options.log } })
-  local changed
   task.group(function(group)
     -- Cancelled during its start, a process would be killed.
     local child <close> = task.shield(process.spawn, command_options)
@@ -83,10 +82,11 @@ local function run_once(line, script, options, changes, files)
       if signal == "INT" then task.sleep(0.2) end -- Ctrl-C is about to cancel this task, too
       if not over then report_end(script, code, signal) end
     end)
-    changed = await_change(script, files, changes)
+    local changed = await_change(script, files, changes)
+    -- Before the process has ended: one that computes ends late, or is killed.
+    say("%s: running '%s' again", watch_changes.describe(changed), script)
     reporter:cancel()
   end)
-  return changed
 end
 
 -- Watches and runs the script until the command is ended.
@@ -101,10 +101,7 @@ local function watch(line, script, options)
     files:add(script)
     for _, path in ipairs(options.also or {}) do files:add_also(path) end
     group:spawn(read_reports, options.log, files, changes)
-    while true do
-      local changed = run_once(line, script, options, changes, files)
-      say("%s: running '%s' again", watch_changes.describe(changed), script)
-    end
+    while true do run_once(line, script, options, changes, files) end
   end)
 end
 

@@ -2,6 +2,7 @@
 -- The index of the API, for `septet doc`, `:doc` and completion in the prompt, and `septet check`.
 -- Its data is made of the annotations and docs/api.md when Septet is built: see tools/api.
 local args = require "septet.internal.args"
+local names_of_others = require "septet.internal.names"
 local short = require "septet.doc.short"
 
 local index = {}
@@ -133,17 +134,30 @@ function index.ending(word)
   return found
 end
 
---- Returns a hint at the name that resembles one most, or "".
+-- Returns what is meant by a name as another library has it, such as task.create_task; or nil.
+local function translated(name)
+  local module, member = name:match "^(%l+)%.([%w_]+)$"
+  local fields = module and names_of_others.fields["septet." .. module]
+  return fields and fields[member] and module .. "." .. fields[member]
+end
+
+--- Returns a hint at the name that resembles one most, in whatever case, or "".
 ---@param name string
 ---@return string
 function index.hint(name)
   load()
-  local known = {}
+  local known, spelt = {}, {}
   for _, entry in ipairs(entries) do
-    known[entry.name] = true
-    if not name:find "[.:]" then known[entry.name:match "[%w_]+$"] = true end
+    local forms = { entry.name, not name:find "[.:]" and entry.name:match "[%w_]+$" or nil }
+    for _, form in ipairs(forms) do
+      known[form:lower()] = true
+      spelt[form:lower()] = spelt[form:lower()] or form
+    end
   end
-  return args.hint(name, known)
+  local other = translated(name)
+  if other then return (", did you mean '%s'?"):format(other) end
+  local text = args.hint(name:lower(), known, math.min(3, #name // 3))
+  return (text:gsub("'(.-)'", function(near) return "'" .. spelt[near] .. "'" end))
 end
 
 return index

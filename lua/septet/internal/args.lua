@@ -27,26 +27,28 @@ local function usage(format, ...)
 end
 args.usage = usage
 
--- Returns the number of single-letter edits between two words.
+-- Returns the number of single-letter edits between two words. Two swapped letters are one edit.
 local function distance(a, b)
-  local row = {}
+  local before, row = {}, {}
   for j = 0, #b do row[j] = j end
   for i = 1, #a do
-    local diagonal = row[0]
-    row[0] = i
+    local next_row = { [0] = i }
     for j = 1, #b do
-      local above = row[j]
-      local cost = a:byte(i) == b:byte(j) and 0 or 1
-      row[j] = math.min(row[j] + 1, row[j - 1] + 1, diagonal + cost)
-      diagonal = above
+      local x, y = a:byte(i), b:byte(j)
+      local best = math.min(row[j] + 1, next_row[j - 1] + 1, row[j - 1] + (x == y and 0 or 1))
+      if i > 1 and j > 1 and x == b:byte(j - 1) and y == a:byte(i - 1) then
+        best = math.min(best, before[j - 2] + 1)
+      end
+      next_row[j] = best
     end
+    before, row = row, next_row
   end
   return row[#b]
 end
 
-local function nearest(word, spec)
-  local best, best_distance = nil, math.min(4, (#word + 3) // 2) -- of short words, fewer edits
-  local names = {}
+local function nearest(word, spec, edits)
+  edits = edits or math.min(3, (#word + 1) // 2) -- of short words, fewer
+  local best, best_distance, names = nil, edits + 1, {}
   for name in pairs(spec) do names[#names + 1] = name end
   table.sort(names)
   for _, name in ipairs(names) do
@@ -61,9 +63,10 @@ end
 --- Returns a hint at the known word that resembles an unknown one most, or "".
 ---@param word string
 ---@param known table<string, any>
+---@param edits integer|nil how many letters may differ; by default half of them, and 3 at most
 ---@return string
-function args.hint(word, known)
-  local near = nearest(word, known)
+function args.hint(word, known, edits)
+  local near = nearest(word, known, edits)
   return near and (", did you mean '%s'?"):format(near) or ""
 end
 
