@@ -10,8 +10,8 @@ A line is Lua: an expression is shown, and _ is the value shown last. It is a
 task and may wait; the tasks that it spawns go on while you type.
   :tree          the tasks, and what they wait for
   :trace on|off  a line for each spawn, wait, end and request
-  :time EXPR     how long an expression takes
-  :doc NAME      the entry of the API, as :doc task.spawn
+  :time CODE     how long an expression or statements take
+  :doc NAME      the entry of the API, as :doc gather; :doc lists the modules
   :quit          ends, as Ctrl-D does
 Ctrl-C drops what is typed, or ends what runs; twice, it leaves.
 The modules are there without require: task, http, json, fs, sync, ... and
@@ -64,12 +64,12 @@ function all.trace(self, argument)
 end
 
 function all.time(self, argument)
-  local fn, problem = evaluate.compile(self.globals, argument)
-  if not fn then
-    self.print_error(problem == true and "an expression is expected: :time EXPR" or problem)
-    return
-  end
+  local fn, problem, is_unfinished = evaluate.compile(self.globals, argument)
+  if is_unfinished then return ":time " .. argument end
+  if argument == "" then problem = "an expression or statements are expected, as in :time f()" end
+  if not fn or argument == "" then return self.print_error(problem) end
   local now = require("septet.task").now
+  self.number, self.text = self.number + 1, argument
   evaluate.run(self, function()
     local began = now()
     local results = table.pack(fn())
@@ -81,27 +81,32 @@ end
 function all.doc(self, name)
   local ok, index = pcall(require, "septet.doc.index")
   if not ok then return self.print_error "the documentation is not part of this build" end
-  local entry = name ~= "" and index.find(name)
-  if entry then
-    local render = require "septet.doc.render"
-    return self.print((render.entry(entry, self.width()):gsub("\n+$", "")))
+  local render = require "septet.doc.render"
+  local function print_text(text) self.print((text:gsub("\n+$", ""))) end
+  if name == "" then
+    return print_text(render.list(index.modules(), "The modules; :doc NAME shows one:",
+      self.width()))
   end
-  self.print_error(name == "" and "a name is expected, as in :doc task.spawn"
-    or ("no entry '%s'%s"):format(words.safe(name), index.hint and index.hint(name) or ""))
+  local entry = index.find(name)
+  local found = entry and { entry.name } or index.ending(name)
+  if #found == 1 then return print_text(render.entry(index.find(found[1]), self.width())) end
+  name = words.safe(name)
+  if #found == 0 then
+    return self.print_error(("no entry '%s'%s"):format(name, index.hint(name)))
+  end
+  print_text(render.list(found, ("%d entries are called '%s':"):format(#found, name), self.width()))
 end
 
 function all.quit(self) self.leaves = true end
 
---- Runs a command. Returns false if the line is none.
+--- Runs a command. Returns false if the line is none; or true, and what is typed so far if it is
+--- unfinished.
 ---@async
 function commands.run(self, line)
   local name, argument = line:match "^%s*:(%a+)%s*(.-)%s*$"
   if not name then return false end
-  if all[name] then
-    all[name](self, argument)
-  else
-    self.print_error(("no command ':%s' (try :help)"):format(name))
-  end
+  if all[name] then return true, all[name](self, argument) end
+  self.print_error(("no command ':%s' (try :help)"):format(name))
   return true
 end
 

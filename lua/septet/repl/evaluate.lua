@@ -9,17 +9,38 @@ local LONGEST_ERROR = 4000
 
 local try, foreground = core.try, core.foreground
 
---- Returns the function of a text: of an expression, or of statements. Returns nil and true if more
---- is needed, or nil and a message.
+-- Returns true if a text that fails with this message can become right by lines that follow it.
+local function is_unfinished(text, message)
+  if message:sub(-5) ~= "<eof>" or message:find "%(limit is %d+%)" then return false end
+  local _, before_next = load(text .. "\n", NAME, "t", {})
+  return before_next ~= nil and before_next:sub(-5) == "<eof>" -- not so in a quoted string
+end
+
+-- Returns the message that tells more: that of statements, unless these end at the first word.
+local function clearer(text, of_expression, of_statements)
+  local word = of_statements:match "near '(.*)'$"
+  local is_first = word and text:match "^%s*(.*)":sub(1, #word) == word
+  return is_first and of_expression or of_statements
+end
+
+--- Returns the function of a text: of an expression, or of statements. If there is none, returns
+--- nil, a message, and true if more is needed.
+---@param globals table
+---@param text string
+---@return function|nil fn
+---@return string|nil message
+---@return boolean|nil is_unfinished
 function evaluate.compile(globals, text)
   text = text:gsub("^%s*=", "return ", 1)
-  local fn = load("return " .. text, NAME, "t", globals)
+  local expression = "return " .. text
+  local fn, of_expression = load(expression, NAME, "t", globals)
   if fn then return fn end
-  local message
-  fn, message = load(text, NAME, "t", globals)
+  local of_statements
+  fn, of_statements = load(text, NAME, "t", globals)
   if fn then return fn end
-  if message:sub(-5) == "<eof>" then return nil, true end
-  return nil, message
+  if is_unfinished(text, of_statements) then return nil, of_statements, true end
+  if is_unfinished(expression, of_expression) then return nil, of_expression, true end
+  return nil, clearer(text, of_expression, of_statements)
 end
 
 local function show(self, value)
@@ -60,9 +81,15 @@ local function print_error(self, err, traceback)
   self.print_error(text)
 end
 
+-- Returns true if the text calls `write` of a file, which gives the file for a further call.
+local function is_write(text)
+  return text:find "^%s*[%a_][%w_.]*[.:]write%s*[%(\"'%[]" ~= nil
+end
+
 -- Shows the values of a line.
 local function print_values(self, results)
   if results.n > 0 then rawset(self.globals, "_", results[1]) end
+  if results.n == 1 and io.type(results[1]) and is_write(self.text) then return end
   for i = 1, results.n do self.print(show(self, results[i])) end
 end
 

@@ -24,16 +24,16 @@ end
 -- Adds a line to what was typed so far, and runs it if it is whole. Returns what is typed so far if
 -- it is not, or nil.
 local function take(self, typed, line)
-  local is_command = not typed and line:find "^%s*:%a"
-  if is_command then self.term.raw(false) end
-  if is_command and require("septet.repl.commands").run(self, line) then
-    return nil
-  end
   local text = typed and typed .. "\n" .. line or line
+  if text:find "^%s*:%a" then
+    self.term.raw(false)
+    local is_command, more = require("septet.repl.commands").run(self, text)
+    if is_command then return more end
+  end
   if not text:find "%S" then return nil end
-  local fn, problem = evaluate.compile(self.globals, text)
-  if not fn and problem == true then return text end
-  self.number = self.number + 1
+  local fn, problem, is_unfinished = evaluate.compile(self.globals, text)
+  if is_unfinished then return text end
+  self.number, self.text = self.number + 1, text
   if not fn then
     self.print_error(problem)
     return nil
@@ -57,14 +57,14 @@ local function run_lines(self)
     io.stderr:write("septet: ", text, "\n")
   end
   self.note = function(text) io.stderr:write(text) end
-  local typed
+  local typed, is_first = nil, true
   for line in core.io_stdin(1 << 24):lines() do
-    typed = take(self, typed, line)
+    if is_first then line = line:gsub("^\u{FEFF}", ""):gsub("^#!.*", "") end
+    typed, is_first = take(self, typed, line), false
     if self.leaves then return 0 end
   end
   if typed then
-    local _, message = load(typed, "=prompt", "t", self.globals)
-    self.print_error(message)
+    self.print_error((select(2, evaluate.compile(self.globals, typed:gsub("^%s*:time", "")))))
   end
   return 0
 end
