@@ -292,13 +292,13 @@ static bool ask(const struct target *target, int form)
 
 /* --- the command --- */
 
-static const char usage_line[] = "usage: septet ps [--json] [-a] PID\n";
-
+/* Says what is wrong with the words, as the commands in Lua do. */
 static int usage(const char *problem, const char *word)
 {
-    if (problem != NULL)
-        fprintf(stderr, "septet ps: %s '%s'\n", problem, word);
-    fputs(usage_line, stderr);
+    fprintf(stderr, "septet: %s", problem);
+    if (word != NULL)
+        fprintf(stderr, " '%s'", word);
+    fputs("\nusage: septet ps [--json] [-a] PID\ntry 'septet ps --help'\n", stderr);
     return EXIT_USAGE;
 }
 
@@ -348,7 +348,7 @@ int ps_run(int argc, char **argv)
             return usage("a process id is expected, got", argv[i]);
     }
     if (target.pid == 0)
-        return usage(NULL, NULL);
+        return usage("the process id is missing", NULL);
     bool answered = open_pidfd(&target) && check_status(&target) && check_program(&target) &&
                     check_namespace(&target) && check_caught(&target) && ask(&target, form);
     if (target.pidfd >= 0)

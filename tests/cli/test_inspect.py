@@ -311,17 +311,22 @@ print 'ready' task.sleep(1e6)""".replace("arg[0]", "'/etc/hosts'"))
         self.check(result, 1, err=re.compile("is this one, which runs no script$"))
 
     def test_bad_words(self):
-        usage = "usage: septet ps [--json] [-a] PID\n"
+        usage = "usage: septet ps [--json] [-a] PID\ntry 'septet ps --help'\n"
         for words, problem in (
-                ([], ""), (["x"], "septet ps: a process id is expected, got 'x'\n"),
-                (["0"], "septet ps: a process id is expected, got '0'\n"),
+                ([], "septet: the process id is missing\n"),
+                (["x"], "septet: a process id is expected, got 'x'\n"),
+                (["0"], "septet: a process id is expected, got '0'\n"),
                 (["99999999999999999999"],
-                 "septet ps: a process id is expected, got '99999999999999999999'\n"),
-                (["1x"], "septet ps: a process id is expected, got '1x'\n"),
-                (["-1"], "septet ps: unrecognized option '-1'\n"),
-                (["--jsn", "1"], "septet ps: unrecognized option '--jsn'\n"),
-                (["1", "2"], "septet ps: one process at a time, not '2'\n")):
+                 "septet: a process id is expected, got '99999999999999999999'\n"),
+                (["1x"], "septet: a process id is expected, got '1x'\n"),
+                (["-1"], "septet: unrecognized option '-1'\n"),
+                (["--jsn", "1"], "septet: unrecognized option '--jsn'\n"),
+                (["1", "2"], "septet: one process at a time, not '2'\n")):
             self.check(self.septet("ps", *words), 2, err=problem + usage)
+        for row in json.loads(self.septet("help", "--json").out)["commands"]:
+            for option in row["options"] if row["name"] == "ps" else []:
+                if option["name"] != "--help":
+                    self.check(self.septet("ps", option["name"]), 2, err=re.compile("is missing"))
 
     def test_help(self):
         result = self.septet("ps", "--help")

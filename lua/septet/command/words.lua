@@ -150,7 +150,7 @@ local function check(kind, value)
   end
   if kind:find "^[%w|-]+$" and kind:find "|" then
     for word in kind:gmatch "[^|]+" do
-      if word == value or word == "url" then return value end
+      if word == value or word == "url" or word == "lua" then return value end
     end
     return nil, "one of " .. kind:gsub("|", ", ")
   end
@@ -162,7 +162,9 @@ end
 local function hint(word, known)
   local args = require "septet.internal.args"
   local names = {}
-  for name in pairs(known) do names[name:gsub("^%-+", "")] = name end
+  for name in pairs(known) do
+    if name ~= "--" then names[name:gsub("^%-+", "")] = name end
+  end
   local text = args.hint(word:gsub("^%-+", ""):gsub("=.*", ""), names)
   return (text:gsub("'(.-)'", function(name) return "'" .. names[name] .. "'" end))
 end
@@ -246,7 +248,7 @@ end
 function words.parse(name, given)
   local description = words.of(name)
   local known, passed = known_options(description)
-  local options, plain, i = { passed = {} }, {}, 1
+  local options, plain, i = { passed = description.passes and {} or nil }, {}, 1
   while i <= #given do
     local word = given[i]
     if word == "--" then

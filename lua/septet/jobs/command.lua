@@ -7,7 +7,7 @@ local verbs = require "septet.jobs.command_verbs"
 
 local command = {}
 
-local DONE, FAILED, USAGE = 0, 1, 2
+local FAILED, USAGE = 1, 2
 
 -- What a verb takes: the names of its options, and the least and greatest number of further words.
 local takes = {
@@ -20,8 +20,6 @@ local takes = {
   clear = { yes = true, most = 0 },
   check = { json = true, most = 0 },
 }
-
-local options_of_all = { json = true, text = true, all = true, yes = true, help = true }
 
 -- What other tools call them.
 local aliases = { status = "stats", info = "stats", count = "stats", list = "results",
@@ -36,26 +34,6 @@ end
 -- Returns a hint at the verb that a word was meant to be, or "".
 local function hint_of(word)
   return aliases[word] and (", did you mean '%s'?"):format(aliases[word]) or args.hint(word, takes)
-end
-
--- Splits the words into those that are no options, and the set of options.
-local function split(words)
-  local plain, options, rest = {}, {}, false
-  for _, word in ipairs(words) do
-    if rest or word == "-" or word:sub(1, 1) ~= "-" then
-      plain[#plain + 1] = word
-    elseif word == "--" then
-      rest = true
-    else
-      local name = word:match "^%-%-(.*)$"
-      if not options_of_all[name] then
-        return bad_usage("unrecognized option '%s'%s", word,
-          args.hint(word:gsub("^%-+", ""), options_of_all):gsub("'", "'--", 1))
-      end
-      options[name] = true
-    end
-  end
-  return plain, options
 end
 
 local units = { [""] = 1, s = 1, m = 60, h = 3600, d = 86400 }
@@ -91,12 +69,8 @@ end
 
 -- Returns the URL, the verb, its words and the options; or nil and a status.
 local function parse(words)
-  local plain, options = split(words)
-  if not plain then return nil, options end
-  if options.help then
-    output.write(words_of.help "jobs")
-    return nil, DONE
-  end
+  local options, plain = words_of.parse("jobs", words)
+  if not options then return nil, plain end
   local url, verb = plain[1], plain[2] or "stats"
   if not url then return bad_usage "the URL of the queue is missing" end
   if takes[url] and not takes[plain[2]] then

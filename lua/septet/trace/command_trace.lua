@@ -6,7 +6,7 @@ local terminal = require "septet.trace.terminal"
 
 local command = {}
 
-local DONE, FAILED, USAGE = 0, 1, 2
+local DONE, FAILED = 0, 1
 
 local function complain(status, format, ...)
   io.stderr:write("septet: ", terminal.escape(format:format(...)), "\n")
@@ -17,43 +17,13 @@ local function bad_usage(format, ...)
   return words_of.refuse("trace", format, ...)
 end
 
--- Returns the options of the words, or nil and a status.
+-- Returns the options of the words, with the `file`; or nil and a status.
 local function parse(words)
-  local options = { filter = {}, limit = 0 }
-  local i = 1
-  local function value_of(name, given)
-    if given ~= "" then return given end
-    i = i + 1
-    return words[i] or bad_usage("missing argument of '%s'", name)
-  end
-  while i <= #words do
-    local word = words[i]
-    local name, value = word:match "^(%-%-[%w-]+)=(.+)$"
-    name = name or word
-    if name == "--help" then
-      options.help = true
-    elseif name == "--to" then
-      options.to = value_of(name, value or "")
-      if not options.to then return nil, USAGE end
-    elseif name:match "^%-o" and not name:match "^%-%-" then
-      options.out = value_of("-o", name:sub(3))
-      if not options.out then return nil, USAGE end
-    elseif word == "--json" then
-      options.json = true
-    elseif name == "--trace-filter" and value then
-      table.insert(options.filter, value)
-    elseif name == "--trace-limit" and value and value:match "^%d+$" then
-      options.limit = math.tointeger(tonumber(value)) or 0
-    elseif name:match "^%-." then
-      return bad_usage("unrecognized option '%s'", word)
-    elseif options.file then
-      return bad_usage("a second file, '%s'", word)
-    else
-      options.file = word
-    end
-    i = i + 1
-  end
-  if not options.file and not options.help then return bad_usage "the recording is missing" end
+  local options, plain = words_of.parse("trace", words)
+  if not options then return nil, plain end
+  if #plain == 0 then return bad_usage "the recording is missing" end
+  if #plain > 1 then return bad_usage("a second file, '%s'", plain[2]) end
+  options.file = plain[1]
   return options
 end
 
@@ -67,7 +37,7 @@ local function load_exporter(path)
 end
 
 local function find_exporter(options)
-  local name = options.to or options.out and export.format_of(options.out) or "lines"
+  local name = options.to or options.o and export.format_of(options.o) or "lines"
   local exporter = export.find(name)
   if exporter then return exporter end
   if name:match "%.lua$" then return load_exporter(name) end
@@ -76,10 +46,10 @@ local function find_exporter(options)
 end
 
 -- Writes to standard output.
-local function print_output(exporter, options)
+local function print_output(exporter, file, settings)
   local write = export.writer(io.stdout, "to standard output")
   return export.with_failures(function()
-    return export.run(exporter, options.file, write, options)
+    return export.run(exporter, file, write, settings)
   end)
 end
 
@@ -87,17 +57,15 @@ end
 function command.run(...)
   local options, status = parse { ... }
   if not options then return status end
-  if options.help then
-    io.stdout:write(words_of.help "trace")
-    return DONE
-  end
+  local settings = { filter = options.trace_filter or {}, limit = options.trace_limit or 0,
+    json = options.json }
   local exporter, failed = find_exporter(options)
   if not exporter then return failed end
   local ok, note
-  if options.out then
-    ok, note = export.to_file(exporter, options.file, options.out, options)
+  if options.o then
+    ok, note = export.to_file(exporter, options.file, options.o, settings)
   else
-    ok, note = print_output(exporter, options)
+    ok, note = print_output(exporter, options.file, settings)
   end
   if note then io.stderr:write("septet: ", terminal.escape(note), "\n") end
   return ok and DONE or FAILED
