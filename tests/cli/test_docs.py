@@ -157,25 +157,63 @@ class Troubleshooting(harness.Case):
     PAGE = "docs/troubleshooting.md"
     KIND = (r'"(Usage|Timeout|Cancelled|'
             r'[A-Z]\w+(?:Error|Exceeded|Hog|Closed|Cancelled|Group|Memory))"')
-    HTTP = (r'words\("(\w+)"', r'\{CURLE_\w+, \{"(\w+)"', r'fail\w*\(\w+,\s*"(\w+)"',
-            r'\bcode = "(\w+)"')
-    JOBS = (r'failure\.raise\("(\w+)"', r'= \{ "(\w+)", "[a-z ]+" \},')
+    # What raises the codes of each kind: files or folders, and patterns that find them there.
+    CODES = {
+        "HttpError": (
+            ("src/http", "src/op/http", "lua/septet/http"),
+            (r'words\("(\w+)"', r'\{CURLE_\w+, \{"(\w+)"', r'fail\w*\(\w+,\s*"(\w+)"',
+             r'(?<!\.abort)(?:\.|"HttpError", )code = "(\w+)"', r'failure\.new\(\w+, "(\w+)"')),
+        "IoError": (
+            ("src/op", "src/net", "src/lua", "lua/septet/fs", "lua/septet/trace.lua"),
+            (r'(?:spt_reader_raise|raise_code|spt_io_error_raise_code|spt_io_error_raise_at)'
+             r'\([^;{]*?"([a-z_]+)"(?:, \w+, "[\w ]+")?\);',
+             r'spt_dial_failure\)?\s*\{\s*\.code = "(\w+)"', r'\bcode = "([a-z_]+)";',
+             r'"IoError", code = "([a-z_]+)"')),
+        "ProcessError": (
+            ("src/op/process", "lua/septet/process.lua"),
+            (r'\bfail\("(\w+)"', r'why == "(\w+)" then\n +fail',
+             r'spt_process_raise\([^;]*"(\w+)"\)')),
+        "HtmlError": (
+            ("src/op/html", "lua/septet/html/failure.lua"),
+            (r'^  (\w+) = "[a-z]', r'"HtmlError", code = "(\w+)"', r'\[SPT_HTML_\w+\] = "(\w+)"')),
+        "CsvError": (
+            ("src/lua/csv.c", "lua/septet/csv"),
+            (r'\[SPT_CSV_\w+\] = \{"(\w+)"', r'"CsvError", code = "(\w+)"',
+             r'raise_at\(L, &place, .*, "(\w+)"')),
+        "HashError": (("lua/septet/hash.lua",),
+                      (r'"HashError", code = "(\w+)"', r'decoder\("\w+", "(\w+)"')),
+        "UrlError": (("lua/septet/url.lua",), (r'(?<=[ ,])(\w+) = \(?"(?:it|more|no|a|longer)\b',)),
+        "RequestError": (
+            ("lua/septet/testing", "src/http/head.c", "src/http/request_head.c",
+             "src/op/http/request_head.c"),
+            (r'refuse\("(\w+)"', r'fault\(head, [^;"]*"(\w+)"', r'\? "length" : "(\w+)"',
+             r'fault = "(\w+)";', r'return [^;"]*"(\w+)";')),
+        "ThreadError": (("lua/septet/task/thread.lua",), (r'failure\("(\w+)"',)),
+        "JobsError": (
+            ("lua/septet/jobs",),
+            (r'failure\.raise\("(\w+)"', r'= \{ "(\w+)", "[a-z ]+" \},',
+             r'\b[A-Z]{3,} = "([a-z_]+)"', r'\b(tls) = "tls"')),
+        "TaskHog": (("src/core", "src/lua", "src/host"), (r'"(instructions|time)"',)),
+        "LimitExceeded": (("src",), (r'(?:limit|exceeded)\w*\([^;]*?"(tasks|requests|memory)"',)),
+    }
 
-    def found(self, folders, patterns):
-        names = set()
-        for folder in folders:
-            for place, _, files in os.walk(os.path.join(ROOT, folder)):
-                for name in files:
-                    if name.endswith((".c", ".lua")):
-                        text = read(os.path.join(place, name))
-                        names.update(n for p in patterns for n in re.findall(p, text))
-        return names
+    # A response alone can have it.
+    OTHERS = {"upgrade"}
 
-    def codes(self, kind):
-        """Returns the codes of the table below a kind."""
+    def found(self, places, patterns):
+        paths = []
+        for place in places:
+            path = os.path.join(ROOT, place)
+            paths += [path] if os.path.isfile(path) else [
+                os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names]
+        text = "\n".join(read(path) for path in paths if path.endswith((".c", ".lua")))
+        return {name for pattern in patterns for name in re.findall(pattern, text, re.M)}
+
+    def rows(self, kind):
+        """The rows of the table of a kind: lists of cells."""
         section = read(self.PAGE).partition("\n## %s\n" % kind)[2].partition("\n## ")[0]
-        cells = re.findall(r"^\| ([^|]+) \|", section, re.M)
-        return set(re.findall(r"`(\w+)`", " ".join(cells)))
+        return [[cell.strip() for cell in line.strip("|").split(" |")]
+                for line in re.findall(r"^\| `.*\|$", section, re.M)]
 
     def test_each_kind_has_its_section(self):
         kinds = self.found(["src/core", "src/lua", "src/op", "src/host", "lua"], [self.KIND])
@@ -183,24 +221,38 @@ class Troubleshooting(harness.Case):
         titles = set(re.findall(r"^## (\w+)$", read(self.PAGE), re.M)) - {"Deadlock"}
         self.assertEqual(titles, kinds)
 
-    def test_each_code_of_a_request_has_its_row(self):
-        codes = self.found(["src/http", "src/op/http", "lua/septet/http"], self.HTTP)
-        self.assertGreater(len(codes), 15)
-        self.assertEqual(codes - self.codes("HttpError"), set())
+    def test_each_code_has_its_row_and_each_row_its_code(self):
+        for kind, (places, patterns) in self.CODES.items():
+            with self.subTest(kind):
+                listed = re.findall(r"`(\w+)`", " ".join(row[0] for row in self.rows(kind)))
+                words = {code for code in listed if not code.startswith("E")}
+                self.assertEqual(len(listed), len(set(listed)))
+                self.assertEqual(words, self.found(places, patterns) - self.OTHERS)
 
-    def test_each_code_of_a_queue_has_its_row(self):
-        codes = self.found(["lua/septet/jobs"], self.JOBS)
-        self.assertGreater(len(codes), 10)
-        self.assertEqual(codes - self.codes("JobsError"), set())
+    def test_each_row_says_what_it_means_and_what_to_do(self):
+        for kind in self.CODES:
+            for row in self.rows(kind):
+                with self.subTest("%s: %s" % (kind, row[0])):
+                    self.assertEqual(len(row), 3)
+                    self.assertTrue(all(row))
 
     def test_each_code_that_the_api_names_has_its_row(self):
         api = read("docs/api.md")
-        for kind in ("HttpError", "JobsError"):
-            table = api.partition("\nThe codes of `%s`" % kind)[2].partition("\n\n| ")[2]
-            table = table.partition("\n\n")[0]
-            named = set(re.findall(r"`(\w+)`", " ".join(
-                line.split("|")[1 if line.startswith("|") else 0] for line in table.split("\n"))))
-            self.assertEqual(named - self.codes(kind), set())
+        errors = api.partition("\n## Errors\n")[2]
+        for kind in self.CODES:
+            row = re.search(r"^\| `%s` \|.*" % kind, errors, re.M).group(0)
+            table = errors.partition("\nThe codes of `%s`" % kind)[2].partition("\n\n| ")[2]
+            named = " ".join(line.split("|")[1 if line.startswith("|") else 0]
+                             for line in table.partition("\n\n")[0].split("\n"))
+            listed = set(re.findall(r"`(\w+)`", " ".join(row[0] for row in self.rows(kind))))
+            with self.subTest(kind):
+                self.assertEqual({code for code in listed if not code.startswith("E")}
+                                 - set(re.findall(r"\w+", row + named)), set())
+                self.assertEqual(set(re.findall(r"`(\w+)`", named)) - listed, set())
+        system = set(re.findall(r'[`"](E[A-Z]{3,})[`"]', api))
+        listed = set(re.findall(r"`(E[A-Z]{3,})`", " ".join(row[0] for row in self.rows("IoError"))))
+        self.assertGreater(len(system), 8)
+        self.assertEqual(system - listed, set())
 
 
 class Conformance(harness.Case):
