@@ -132,6 +132,22 @@ class Newcomers(harness.Case):
         return {self.OBJECTS.get(m[1], m[1]) + m[2] + m[3]
                 for text in code for m in self.NAMED.finditer(text)}
 
+    def test_each_piece_of_code_in_a_table_for_other_users_is_lua(self):
+        code = []
+        for name in os.listdir(os.path.join(ROOT, "docs", "from")):
+            for cell in re.findall(r"^\| [^|]+ \| ([^|]+) \|$", read("docs/from/" + name), re.M):
+                code += [c for c in re.findall(r"`([^`]+)`", cell)
+                         if (self.NAMED.search(c) or re.match(r"(for|local) ", c))
+                         and not re.fullmatch(r"\w+:\w+", c)]
+        self.assertGreater(len(code), 150)
+        script = ["local function tried(code) return load(code) or load('return ' .. code)",
+                  "  or load(code .. ' end') end"]
+        for c in code:
+            text = re.sub(r"(<close>|=) …", r"\1 nil", c).replace("…]", "nil]").replace("(…", "(nil")
+            text = re.sub(r", …(?=[)}])|…", "", text)
+            script.append("if not tried [==[%s]==] then print [==[%s]==] end" % (text, c))
+        self.check(self.septet(self.write("cells.lua", "\n".join(script))), out="")
+
     def test_each_name_of_the_api_in_a_table_for_other_users_is_one(self):
         known = set(self.septet("doc", "--names").out.split())
         found = set()
