@@ -142,7 +142,7 @@ const char *option_table_near_option(const char *option)
 const char *option_table_near_command(const char *word)
 {
     const char *nearest = NULL;
-    size_t len = strlen(word), best = len < 4 ? 2 : 3;
+    size_t len = strlen(word), best = len < 6 ? 2 : 3; /* of short words, any is near */
     for (size_t i = 0; len > 1 && i < COUNT(commands); i++)
         if (is_nearer(word, len, commands[i].name, strlen(commands[i].name), &best))
             nearest = commands[i].name;

@@ -70,6 +70,7 @@ class Help(harness.Case):
 
     def test_a_script_that_is_not_there_may_have_been_a_command(self):
         for word, end in (("jbos", ", did you mean 'septet jobs'?\n"),
+                          ("fetch", ", and there is no such command (try 'septet --help')\n"),
                           ("frobnicate", ", and there is no such command (try 'septet --help')\n"),
                           ("jbos.lua", "\n"), ("./jbos", "\n")):
             result = self.septet(word)
