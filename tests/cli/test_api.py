@@ -271,6 +271,10 @@ print(require "septet.json".encode(list))""")
                 ("fs.rename(b, ", "os.rename(b, ", "'fs.rename' has no example"),
                 # Another class of the chapter has a method of that name.
                 ("stream:close()\n", "", "'stream:close' has no example"),
+                ("**Waits** until a file or a folder has another name", "A file has another name",
+                 "'fs.rename' waits, and its entry does not say so"),
+                ("Returns the seconds on the host's clock", "**Waits** for the clock",
+                 "'task.now' does not wait, and its entry says so"),
                 ("[`csv.writer`](#csvwritertarget-options)", "`csv.writer`",
                  "the options septet.CsvWriterOptions are neither listed nor linked to"),
         ):

@@ -266,7 +266,8 @@ class Troubleshooting(harness.Case):
                                  - set(re.findall(r"\w+", row + named)), set())
                 self.assertEqual(set(re.findall(r"`(\w+)`", named)) - listed, set())
         system = set(re.findall(r'[`"](E[A-Z]{3,})[`"]', api))
-        listed = set(re.findall(r"`(E[A-Z]{3,})`", " ".join(row[0] for row in self.rows("IoError"))))
+        rows = " ".join(row[0] for row in self.rows("IoError"))
+        listed = set(re.findall(r"`(E[A-Z]{3,})`", rows))
         self.assertGreater(len(system), 8)
         self.assertEqual(system - listed, set())
 

@@ -160,7 +160,10 @@ local function note_members(block, class, section)
     for text in block[i][1]:gmatch "`([^`]+)`" do
       local name = text:match "^[%w_]+[.:]([%w_]+)" or text:match "^[%w_]+"
       local entry = name and by_class[class] and by_class[class][name]
-      if entry then entry.section = section end
+      if entry then
+        entry.section, entry.line = section, block.line + i - 1
+        entry.said = table.concat(block[i], " ", 2)
+      end
     end
   end
 end
@@ -218,6 +221,7 @@ local function describe(page)
       if name and not entry then fault(section.line, "there is no '%s'", name) end
       if entry then
         entry.section, section.entry = section, section.entry or entry
+        entry.line, entry.said = section.line, pages.text(section)
       end
     end
   end
@@ -238,6 +242,16 @@ end
 -- --- what is missing ---
 
 -- Returns true for a class that is described where what takes it or returns it is.
+-- Faults an entry that says the wrong thing of whether its function waits.
+local function check_waits(name, entry)
+  local said = entry.said or "**waits**"
+  if entry.member.async and not said:lower():find "%*%*wait" then
+    fault(entry.line, "'%s' waits, and its entry does not say so", name)
+  elseif not entry.member.async and said:find "^%S* ?%*%*Waits" then
+    fault(entry.line, "'%s' does not wait, and its entry says so", name)
+  end
+end
+
 local function check_names(examples)
   for _, name in ipairs(clashes) do fault(1, "two classes have a '%s'", name) end
   local list = {}
@@ -253,6 +267,8 @@ local function check_names(examples)
       fault(1, "'%s' has no entry", name)
     elseif not entry.member.is_value and not examples[entry.section.chapter][name] then
       fault(entry.section.line, "'%s' has no example", name)
+    else
+      check_waits(name, entry)
     end
   end
 end

@@ -161,5 +161,5 @@ function pages.read(path)
   return page
 end
 
-pages.listed = listed
+pages.listed, pages.text = listed, paragraphs
 return pages
