@@ -312,8 +312,8 @@ static void drain_receive_buffer(int fd)
  * is cleared and the socket shut down. libcurl fails a request after a few pooled connections that
  * report an error, but skips any number that have ended. It would also take the bytes for the
  * response to the next request. On a connection for several requests at a time, the peer may send
- * at any time, so its bytes are left for libcurl. If there is nothing, the event is of a poll before
- * the socket became idle, and it stays watched. */
+ * at any time, so its bytes are left for libcurl. If there is nothing, the event is of a poll
+ * before the socket became idle, and it stays watched. */
 static void idle_event(struct spt_poller *s, bool error)
 {
     char byte;

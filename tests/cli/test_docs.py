@@ -143,7 +143,8 @@ class Newcomers(harness.Case):
         script = ["local function tried(code) return load(code) or load('return ' .. code)",
                   "  or load(code .. ' end') end"]
         for c in code:
-            text = re.sub(r"(<close>|=) …", r"\1 nil", c).replace("…]", "nil]").replace("(…", "(nil")
+            text = re.sub(r"(<close>|=) …", r"\1 nil", c)
+            text = text.replace("…]", "nil]").replace("(…", "(nil")
             text = re.sub(r", …(?=[)}])|…", "", text)
             script.append("if not tried [==[%s]==] then print [==[%s]==] end" % (text, c))
         self.check(self.septet(self.write("cells.lua", "\n".join(script))), out="")
