@@ -163,8 +163,8 @@ def man_page(path):
                           stdout=subprocess.PIPE, text=True, check=True).stdout
     lines = made.split("\n")[1:-2]  # without the lines of its ends
     name, _, section = os.path.basename(path).rpartition(".")
-    text = "\n".join("## " + line[2:].capitalize() if line.startswith("# ") else line
-                     for line in lines)
+    text = "\n".join(re.sub(r"^\t", "> ", line) if line[:2] != "# "
+                     else "## " + line[2:].capitalize() for line in lines)
     return f"# {name}({section})\n" + text
 
 

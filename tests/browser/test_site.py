@@ -162,6 +162,13 @@ class Site(unittest.TestCase):
             finally:
                 server.shutdown()
 
+    def test_the_man_page_is_text_with_headings(self):
+        self.browser.open(os.path.join(self.folder, "man", "septet.1.html"))
+        self.assertEqual(self.browser.run("""["main pre", "main h1"].map(
+          (what) => document.querySelectorAll(what).length)"""), [0, 1])
+        text = self.browser.run("document.querySelector('main').innerText")
+        self.assertRegex(text, r"(?s)Exit status.*143\s+The script was terminated by SIGTERM\.")
+
     def test_without_scripts_a_phone_shows_the_text_and_then_the_pages(self):
         self.browser.call("Emulation.setScriptExecutionDisabled", value=True)
         try:
