@@ -155,8 +155,7 @@ class TestWatch(harness.Case):
         for option in ("--list", "--in-process"):
             result = self.septet("test", "--watch", option)
             self.assertEqual((result.status, result.out), (2, ""))
-            self.assertIn("septet: '--watch' goes with neither '--in-process' nor '--list'\n",
-                          result.err)
+            self.assertIn("septet: '--watch' does not go with '%s'\n" % option, result.err)
         result = self.septet("test", "--watch", "none")
         self.assertEqual((result.status, result.out), (2, ""))
 

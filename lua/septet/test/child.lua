@@ -91,7 +91,7 @@ function child.run(path, options, emit)
   end
   local cases = on_this_clock(choice.of(collected.root, options), options, emit)
   if options.list then
-    emit { event = "list", tests = list_of(cases) }
+    emit { event = "list", tests = list_of(cases), declared = #collected.cases }
     emit { event = "done" }
     return true
   end

@@ -6,6 +6,7 @@ local core = require "septet.core"
 local files = require "septet.test.files"
 local results_of = require "septet.test.results"
 local terminal = require "septet.trace.terminal"
+local usage = require "septet.test.usage"
 local words_of = require "septet.command.words"
 
 local PASSED <const>, FAILED <const>, USAGE <const> = 0, 1, 2
@@ -115,7 +116,9 @@ local function run_here(path, options, private)
     elseif event.event == "coverage" then
       results.coverage:add(event.files)
     elseif event.event == "list" then
-      results:add_listed(event.tests)
+      results:add_listed(event.tests, event.declared)
+    elseif event.event == "plan" then
+      results.declared = event.declared
     end
   end
   child.run(path, options, emit)
@@ -129,7 +132,7 @@ local function run_files(list, options, log)
   local parent = require "septet.test.parent"
   local results = gather(options)
   parent.run(list, {
-    jobs = math.max(options.list and 1 or options.jobs or processors(), 1),
+    jobs = options.list and 1 or options.jobs or processors(),
     timeout = options.timeout or 0,
     words = pass_on(options),
     fail_fast = options.fail_fast,
@@ -140,18 +143,38 @@ local function run_files(list, options, log)
   return results
 end
 
+-- Prints why files could not be listed.
+local function write_problems(list)
+  for _, result in ipairs(list) do
+    local text = result.failure.message:match "^[^\n]*"
+    if text:sub(1, #result.file) ~= result.file then text = result.file .. ": " .. text end
+    io.stderr:write("septet: ", terminal.escape(text), "\n")
+  end
+end
+
+---@async
+local function write_reports(results, options)
+  results:finish()
+  if not results.coverage then return end
+  results.coverage:write_table(io.stdout)
+  if options.coverage ~= true then results.coverage:write_lcov(options.coverage) end
+end
+
 -- Returns the exit status, after the reports.
 local function conclude(results, options)
-  if options.list and results.failed == 0 then return PASSED end
-  if #results.list == 0 then
+  if options.list and (#results.list > 0 or results.listed > 0) then
+    write_problems(results.list)
+    return results.failed > 0 and FAILED or PASSED
+  elseif #results.list == 0 then
     io.stderr:write(results.declared > 0 and "septet: no test is chosen by these options\n"
       or "septet: the files declare no tests\n")
     return USAGE
   end
-  results:finish()
-  if results.coverage then
-    results.coverage:write_table(io.stdout)
-    if options.coverage ~= true then results.coverage:write_lcov(options.coverage) end
+  local written, problem = pcall(write_reports, results, options)
+  if not written then
+    if core.is(problem, "Cancelled") then error(problem, 0) end
+    io.stderr:write("septet: ", terminal.escape(tostring(problem)), "\n")
+    return FAILED
   end
   return results.failed > 0 and FAILED or PASSED
 end
@@ -174,11 +197,9 @@ function command.run(...)
   if not options then return paths end
   options.repeat_ = options["repeat"]
   if options.shuffle == true then options.shuffle = math.random(1, 999999) end
-  if options.watch and (options.in_process or options.list) then
-    return refuse("'--watch' goes with neither '--in-process' nor '--list'")
-  end
+  local problem = usage.problem(options, paths)
+  if problem then return refuse("%s", problem) end
   if options.in_process then
-    if #paths ~= 1 then return refuse("'--in-process' runs one file, not %d", #paths) end
     local results = run_here(paths[1], options, private)
     return type(results) == "number" and results or conclude(results, options)
   end

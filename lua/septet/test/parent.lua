@@ -61,7 +61,7 @@ local function taker_of(run, results, kept)
       results:add_file(run.file, { kind = "broken", message = event.message }, kept.text)
       run.failed, run.done = true, true
     elseif event.event == "list" then
-      results:add_listed(event.tests)
+      results:add_listed(event.tests, event.declared)
       run.planned = {}
     elseif event.event == "coverage" then
       results.coverage:add(event.files)

@@ -66,7 +66,9 @@ end
 
 --- Prints the titles of tests, instead of running them.
 ---@param tests { title: string }[]
-function Results:add_listed(tests)
+---@param declared integer
+function Results:add_listed(tests, declared)
+  self.declared = self.declared + declared
   self.listed = self.listed + #tests
   for _, test in ipairs(tests) do io.stdout:write(terminal.escape(test.title), "\n") end
 end
