@@ -52,7 +52,8 @@ class Usage(harness.Case):
 
     def test_options_that_do_not_go_together(self):
         for word in "--tap", "--junit=x", "--coverage", "--repeat=2":
-            self.check_refused("'--list' does not go with '%s'" % word.split("=")[0], "--list", word)
+            name = word.split("=")[0]
+            self.check_refused("'--list' does not go with '%s'" % name, "--list", word)
 
     def test_files_that_cannot_be_written(self):
         for word in "--junit", "--coverage":

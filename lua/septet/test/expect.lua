@@ -12,20 +12,22 @@ local show = difference.show
 local checks = {}
 
 -- Each returns whether the statement holds, and a text for when it does not and one for when it
--- does not hold for "never". What editors know of them is in meta/septet/tests.lua.
+-- does not hold for "never", or a function that makes the text. What editors
+-- know of them is in meta/septet/tests.lua.
 
 --- The values are equal: by ==, and tables field by field.
 ---@param expected any
 function checks.equal(value, expected)
   local text = difference.describe(value, expected)
-  return not text, text, "expected another value than " .. show(expected)
+  return not text, text, function() return "expected another value than " .. show(expected) end
 end
 
 --- It is the same object, or the same text or number.
 ---@param expected any
 function checks.same(value, expected)
-  return rawequal(value, expected), ("expected the same as %s, got %s"):format(show(expected),
-    show(value)), "expected another object than " .. show(expected)
+  local holds = rawequal(value, expected)
+  return holds, not holds and difference.describe_objects(value, expected) or nil,
+    function() return "expected another object than " .. show(expected) end
 end
 
 --- It is neither nil nor false.
@@ -162,7 +164,7 @@ function meta.__index(self, name)
     local value = rawget(self, VALUE) -- of nil there is no field, which __index would be asked for
     local holds, text, opposite, result = check(value, ...)
     if rawget(self, NEGATED) then holds, text = not holds, opposite end
-    if not holds then fail(text) end
+    if not holds then fail(type(text) == "function" and text() or text) end
     if result ~= nil then return result end
     return value
   end
