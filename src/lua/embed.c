@@ -5,10 +5,12 @@
  * The command has more private modules: a program gives them by SPT_SOURCE. */
 #include "lua/embed.h"
 
+#include <errno.h>
 #include <lauxlib.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/check.h"
 #include "core/error.h"
@@ -41,7 +43,8 @@ static const char *push_path(lua_State *L, const char *root, const char *name, b
     return lua_pushfstring(L, "%s/%s%s", root, luaL_gsub(L, lua_tostring(L, -1), ".", "/"), end);
 }
 
-/* Pushes the content of a file. Returns false and pushes nothing if it cannot be opened. */
+/* Pushes the content of a file. Returns false, pushes nothing and sets errno if it cannot be
+ * opened. */
 static bool push_file(lua_State *L, const char *path)
 {
     FILE *f = fopen(path, "rb");
@@ -147,15 +150,33 @@ static int l_refuse(lua_State *L)
                            lua_tostring(L, lua_upvalueindex(1)));
 }
 
-/* Pushes the text of a private module of the program's. Returns false if it has none of this
- * name. */
+/* Pushes the text of a private module of the program's. Returns false and pushes nothing if it has
+ * none of this name. */
 static bool push_given(lua_State *L, const char *name)
 {
-    if (lua_getfield(L, LUA_REGISTRYINDEX, SPT_SOURCE) == LUA_TNIL)
+    if (lua_getfield(L, LUA_REGISTRYINDEX, SPT_SOURCE) != LUA_TNIL) {
+        lua_pushstring(L, name);
+        lua_call(L, 1, 1);
+    }
+    if (!lua_isnil(L, -1))
+        return true;
+    lua_pop(L, 1);
+    return false;
+}
+
+/* Pushes the text of a module from the folder `root`. Returns false if the folder lacks one of the
+ * program's, as those that the build makes are in no folder of the sources. Any other failure is
+ * raised: the built-in module would hide that the folder is not the one that was meant. */
+static bool push_from_folder(lua_State *L, const char *root, const char *name,
+                             const struct spt_module *m)
+{
+    const char *path = push_path(L, root, name, m && m->text);
+    if (push_file(L, path))
+        return true;
+    int error = errno;
+    if (!m && error == ENOENT && access(lua_pushfstring(L, "%s/septet", root), F_OK) == 0)
         return false;
-    lua_pushstring(L, name);
-    lua_call(L, 1, 1);
-    return !lua_isnil(L, -1);
+    return luaL_error(L, "cannot open '%s': %s", path, strerror(error));
 }
 
 /* Loads an embedded module. A loader of package.preload: its first argument is the module's
@@ -167,9 +188,7 @@ static int l_load(lua_State *L)
     const char *root = lua_tostring(L, lua_upvalueindex(ROOT));
     const char *text = m ? m->source : NULL;
     size_t size = m ? m->size : 0;
-    /* Modules that are made by the build are in no folder of the sources. */
-    if ((root && push_file(L, push_path(L, root, name, m && m->text))) ||
-        (!m && push_given(L, name)))
+    if ((root && push_from_folder(L, root, name, m)) || (!m && push_given(L, name)))
         text = lua_tolstring(L, -1, &size);
     if (!text)
         return luaL_error(L, "there is no embedded module '%s'", name);

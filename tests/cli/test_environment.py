@@ -21,6 +21,27 @@ class Environment(harness.Case):
         """H-21: SEPTET_LUA_PATH replaces the modules of Septet"""
         self.check(self.septet("-e", ASK, env=self.env), out="another\n")
 
+    def test_a_folder_that_is_wrong_is_an_error(self):
+        """The built-in modules do not stand in for those of a folder that cannot be read."""
+        self.write("file", "")
+        os.symlink("loop", os.path.join(self.dir, "loop"))
+        os.makedirs(os.path.join(self.dir, "half/septet"))
+        for folder, why in (("none", "No such file or directory"), ("file", "Not a directory"),
+                            ("loop", "Too many levels"), ("half", "No such file or directory")):
+            path = os.path.join(self.dir, folder)
+            for words in (("-e", ASK), ("check", "--rules")):
+                with self.subTest(folder=folder, words=words):
+                    result = self.septet(*words, env={"SEPTET_LUA_PATH": path})
+                    self.assertEqual((result.status, result.out), (1, ""))
+                    self.assertRegex(result.err, "cannot open '%s/septet/[a-z/]+[.]lua': %s"
+                                     % (path, why))
+
+    def test_modules_that_the_build_makes_are_built_in(self):
+        lua = os.path.join(harness.ROOT, "lua")
+        out = self.septet("doc", "task.sleep").out
+        self.assertIn("task.sleep", out)
+        self.check(self.septet("doc", "task.sleep", env={"SEPTET_LUA_PATH": lua}), out=out)
+
     def test_quirks(self):
         """H-21: SEPTET_QUIRKS changes what is assumed of libcurl"""
         out = self.septet("-e", QUIRKS, env={"SEPTET_QUIRKS": "+poke,+timeout"}).out
