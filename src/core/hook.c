@@ -194,8 +194,9 @@ void spt_hook_set_line(lua_State *L, struct spt_sched *s,
 {
     s->debug_hook.line.call = call;
     s->debug_hook.line.data = data;
-    set_count(s->main, s, spt_hook_counts(s));
-    if (L != s->main)
+    if (spt_hook_is_ours(s, s->main) && lua_checkstack(s->main, 2))
+        spt_hook_restore(s->main, s);
+    if (L != s->main && spt_hook_is_ours(s, L))
         spt_hook_restore(L, s);
 }
 

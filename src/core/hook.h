@@ -17,7 +17,8 @@ struct spt_task;
 void spt_hook_set(lua_State *L, struct spt_sched *s, lua_State *co, int mask, int count);
 
 /* Sets the hook of all lines, or removes it if `call` is NULL: in the main coroutine, in L, and in
- * those that will be made. Those that exist get it at their next start as a task. */
+ * those that will be made. Those that exist get it when they next start as a task, or are resumed
+ * in one. An embedder's hook stays, and its coroutine's lines are not seen. */
 void spt_hook_set_line(lua_State *L, struct spt_sched *s,
                        void (*call)(lua_State *L, lua_Debug *ar, void *data), void *data);
 

@@ -90,12 +90,13 @@ static int resume(lua_State *co, lua_State *L, int nargs, int *nresults)
     return status;
 }
 
-/* Sets the count hook on `co` if the running task needs it: `co` may come from where no hook is
- * set. */
-static void ensure_count(lua_State *co, struct spt_sched *s)
+/* Sets on `co` the host's hooks that it lacks: it may come from where they were not set. */
+static void ensure_hooks(lua_State *co, struct spt_sched *s)
 {
-    if (!lua_gethook(co) && spt_hook_counts(s))
-        spt_hook_put(co, s, s->debug_hook.count_hook, LUA_MASKCOUNT, s->debug_hook.count);
+    int mask =
+        (spt_hook_counts(s) ? LUA_MASKCOUNT : 0) | (s->debug_hook.line.call ? LUA_MASKLINE : 0);
+    if ((mask & ~lua_gethookmask(co)) && spt_hook_is_ours(s, co) && lua_checkstack(co, 2))
+        spt_hook_restore(co, s);
 }
 
 /* Counts the start of `co` against the limits of the running task. */
@@ -113,8 +114,8 @@ static int enter(lua_State *L, lua_State *co, int nargs, struct spt_scope *scope
     struct spt_task *t = s->current;
     if (!t)
         return resume(co, L, nargs, nresults);
-    if (s->debug_hook.count_hook)
-        ensure_count(co, s);
+    if (s->debug_hook.count_hook || s->debug_hook.line.call)
+        ensure_hooks(co, s);
     struct spt_frame frame = {
         .co = co,
         .up = s->run.turns.frame,
@@ -360,8 +361,8 @@ static int l_close(lua_State *L)
     lua_State *co = lua_tothread(L, 1);
     if (co && spt_op_is_waiting(co))
         return spt_error_usage(L, "cannot close a coroutine that waits in a task: cancel the task");
-    if (co && spt_env(L)->sched->debug_hook.count_hook) /* its closing variables run in it */
-        ensure_count(co, spt_env(L)->sched);
+    if (co) /* its closing variables run in it */
+        ensure_hooks(co, spt_env(L)->sched);
     return stock(L);
 }
 

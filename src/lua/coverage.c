@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Counts how often each line of a script's files runs, by the scheduler's line hook, which all
- * coroutines have from then on. A file is found by the address of the name in its functions, and
- * compared by its text, as the address may be another file's later. */
+ * coroutines have from then on. Functions of one file share the string with its name. So a small
+ * table finds the file by the address of that string, and compares the text, as the address may be
+ * another string's later. What is not there is found by a hash of the text. */
 #include <lauxlib.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -13,15 +14,16 @@
 #include "op/env.h"
 
 enum {
-    SLOTS = 256,          /* of the table of addresses; a power of two */
+    SLOTS = 1024,         /* of the table of addresses; a power of two */
+    CHAINS = 1024,        /* of files with the same hash; a power of two */
     LINES_MAX = 1 << 20,  /* of a file; further lines are not counted */
     FILES_MAX = 100000,   /* further files are not counted */
     FIRST_LINES = 1 << 8, /* for which a file has room at first */
 };
 
 struct file {
-    struct file *next; /* in the order of their first lines, last first */
-    char *source;      /* owned; "@NAME" */
+    struct file *next; /* in its chain */
+    char *source;      /* owned; "@NAME", which may hold a NUL */
     size_t len;
     int room;         /* number of `counts` */
     uint32_t *counts; /* owned; by line */
@@ -35,34 +37,41 @@ struct slot {
 /* The userdata in the registry. */
 struct coverage {
     struct spt_sched *s; /* NULL: it has stopped */
-    struct file *files;
-    unsigned n;
+    unsigned n;          /* number of files */
     struct slot slots[SLOTS];
+    struct file *chains[CHAINS];
 };
 
 #define KEY "septet.coverage"
 
-static struct file *find(const struct coverage *coverage, const char *source, size_t len)
+static bool is_file(const struct file *file, const lua_Debug *ar)
 {
-    for (struct file *file = coverage->files; file; file = file->next)
-        if (file->len == len && memcmp(file->source, source, len) == 0)
-            return file;
-    return NULL;
+    return file->len == ar->srclen && memcmp(file->source, ar->source, ar->srclen) == 0;
 }
 
-static struct file *add(struct coverage *coverage, const char *source, size_t len)
+/* Returns the chain for a text, by its FNV-1a hash. */
+static struct file **chain_of(struct coverage *coverage, const char *source, size_t len)
+{
+    uint32_t hash = 2166136261U;
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ (unsigned char)source[i]) * 16777619U;
+    return &coverage->chains[hash % CHAINS];
+}
+
+static struct file *add(struct coverage *coverage, struct file **chain, const lua_Debug *ar)
 {
     struct file *file = coverage->n < FILES_MAX ? calloc(1, sizeof *file) : NULL;
     if (!file)
         return NULL;
-    file->source = strdup(source);
-    file->len = len;
+    file->source = malloc(ar->srclen);
+    file->len = ar->srclen;
     if (!file->source) {
         free(file);
         return NULL;
     }
-    file->next = coverage->files;
-    coverage->files = file;
+    memcpy(file->source, ar->source, ar->srclen);
+    file->next = *chain;
+    *chain = file;
     coverage->n++;
     return file;
 }
@@ -70,15 +79,17 @@ static struct file *add(struct coverage *coverage, const char *source, size_t le
 /* Returns the file of a function, or NULL if it is in none. */
 static struct file *file_of(struct coverage *coverage, const lua_Debug *ar)
 {
-    struct slot *slot = &coverage->slots[((uintptr_t)ar->source >> 4) % SLOTS];
-    if (slot->address == ar->source && slot->file && slot->file->len == ar->srclen &&
-        memcmp(slot->file->source, ar->source, ar->srclen) == 0)
-        return slot->file;
     if (ar->source[0] != '@')
         return NULL;
-    struct file *file = find(coverage, ar->source, ar->srclen);
+    struct slot *slot = &coverage->slots[((uintptr_t)ar->source >> 4) % SLOTS];
+    if (slot->address == ar->source && slot->file && is_file(slot->file, ar))
+        return slot->file;
+    struct file **chain = chain_of(coverage, ar->source, ar->srclen);
+    struct file *file = *chain;
+    while (file && !is_file(file, ar))
+        file = file->next;
     if (!file)
-        file = add(coverage, ar->source, ar->srclen);
+        file = add(coverage, chain, ar);
     *slot = (struct slot){.address = ar->source, .file = file};
     return file;
 }
@@ -121,12 +132,14 @@ static int l_gc(lua_State *L)
     /* the scheduler may be gone, with the hooks of all its tasks */
     if (spt_sched_of(L) == coverage->s)
         stop(L, coverage);
-    while (coverage->files) {
-        struct file *file = coverage->files;
-        coverage->files = file->next;
-        free(file->source);
-        free(file->counts);
-        free(file);
+    for (int i = 0; i < CHAINS; i++) {
+        while (coverage->chains[i]) {
+            struct file *file = coverage->chains[i];
+            coverage->chains[i] = file->next;
+            free(file->source);
+            free(file->counts);
+            free(file);
+        }
     }
     return 0;
 }
@@ -146,6 +159,22 @@ static int l_start(lua_State *L)
     return 0;
 }
 
+/* Sets the list {line, count, ...} of a file in the table on top of the stack. */
+static void set_counts(lua_State *L, const struct file *file)
+{
+    lua_Integer n = 0;
+    lua_pushlstring(L, file->source + 1, file->len - 1);
+    lua_newtable(L); // stack: result, name, list
+    for (int line = 0; line < file->room; line++)
+        if (file->counts[line] > 0) {
+            lua_pushinteger(L, line);
+            lua_rawseti(L, -2, ++n);
+            lua_pushinteger(L, file->counts[line]);
+            lua_rawseti(L, -2, ++n);
+        }
+    lua_rawset(L, -3);
+}
+
 /* coverage_stop(): ends that, and returns a list {line, count, ...} for each file by its name. */
 static int l_stop(lua_State *L)
 {
@@ -156,19 +185,10 @@ static int l_stop(lua_State *L)
     }
     struct coverage *coverage = lua_touserdata(L, -1);
     stop(L, coverage);
-    for (const struct file *file = coverage->files; file; file = file->next) {
-        lua_Integer n = 0;
-        lua_newtable(L); // stack: result, coverage, list
-        for (int line = 0; line < file->room; line++)
-            if (file->counts[line] > 0) {
-                lua_pushinteger(L, line);
-                lua_rawseti(L, -2, ++n);
-                lua_pushinteger(L, file->counts[line]);
-                lua_rawseti(L, -2, ++n);
-            }
-        lua_setfield(L, -3, file->source + 1);
-    }
-    lua_pop(L, 1);
+    lua_insert(L, -2); // stack: coverage, result
+    for (int i = 0; i < CHAINS; i++)
+        for (const struct file *file = coverage->chains[i]; file; file = file->next)
+            set_counts(L, file);
     lua_pushnil(L);
     lua_setfield(L, LUA_REGISTRYINDEX, KEY);
     return 1;
