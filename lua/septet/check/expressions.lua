@@ -6,6 +6,7 @@ local expressions = {}
 ---@field tag string what it is: a key of `tree.parts`
 ---@field at integer counted in bytes from 1
 ---@field stop integer|nil the last byte, of calls and functions
+---@field open integer|nil where the parameters begin, of functions
 
 -- How tightly the operators bind, to the left and to the right.
 local BINDING <const> = {
@@ -94,6 +95,7 @@ local function arguments(lexer)
 end
 
 local function parameters(lexer, node)
+  node.open = lexer.at
   expect(lexer, "(")
   while lexer.kind ~= ")" do
     if lexer.kind == "..." then

@@ -12,9 +12,15 @@ local source = {}
 local Source = {}
 Source.__index = Source
 
+-- Lines end as for Lua: also with "\r", "\r\n" and "\n\r".
 local function line_starts(text)
-  local starts = { 1 }
-  for at in text:gmatch "\n()" do starts[#starts + 1] = at end
+  local starts, at = { 1 }, text:find "[\r\n]"
+  while at do
+    local pair = text:sub(at, at + 1)
+    at = at + ((pair == "\r\n" or pair == "\n\r") and 2 or 1)
+    starts[#starts + 1] = at
+    at = text:find("[\r\n]", at)
+  end
   return starts
 end
 

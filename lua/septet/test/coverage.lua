@@ -10,12 +10,13 @@ local WIDTH <const> = 80
 
 ---@class septet.test.Coverage
 ---@field counts table<string, table<integer, integer>> by file and line
+---@field lost string[] files of tests of which nothing was counted
 local Coverage = {}
 Coverage.__index = Coverage
 
 --- Returns an empty one.
 ---@return septet.test.Coverage
-function coverage.new() return setmetatable({ counts = {} }, Coverage) end
+function coverage.new() return setmetatable({ counts = {}, lost = {} }, Coverage) end
 
 -- Returns the name under which a file is listed; nil for those of tests, and of other folders.
 local function name_of(path)
@@ -39,6 +40,10 @@ function Coverage:add(files)
     end
   end
 end
+
+--- Notes a file of tests of which nothing was counted, as its process did not reach its end.
+---@param path string
+function Coverage:add_lost(path) self.lost[#self.lost + 1] = path end
 
 -- Returns numbers as "3, 7-9".
 local function ranges(lines)
@@ -103,6 +108,10 @@ function Coverage:write_table(out)
       ranges(row.missed))
   end
   out:write((format:format("total", all, percent(hit, all)):gsub("%s+$", "")), "\n")
+  table.sort(self.lost)
+  for _, path in ipairs(self.lost) do
+    out:write("without the lines that ran in ", path, ", which did not end its tests\n")
+  end
 end
 
 --- Writes it in lcov's format.

@@ -65,6 +65,7 @@ local function taker_of(run, results, kept)
       run.planned = {}
     elseif event.event == "coverage" then
       results.coverage:add(event.files)
+      run.is_counted = true
     elseif event.event == "done" then
       run.done = true
     end
@@ -151,6 +152,9 @@ local function run_once(file, words, results, options)
     reader:cancel()
     take()
     conclude(run, results, kept, code, signal)
+    if results.coverage and run.failed and not run.is_counted then
+      results.coverage:add_lost(file)
+    end
   end)
   return run
 end

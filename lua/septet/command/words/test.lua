@@ -33,5 +33,8 @@ runs in a process of its own, and each test as a task on a virtual clock.]],
   takes = { "lua" },
   notes = [[
 A line "-- test: real-time" at the beginning of a file is --real-time for it.
+The coverage is that of files which tests have loaded, in and below this folder,
+without the tests themselves. A file of tests that crashes or is ended counts
+nothing.
 Exit status: 0 all tests passed, 1 one failed, 2 bad usage, or there is none.]],
 }
