@@ -412,6 +412,7 @@ int main(int argc, char **argv)
         return status;
     if (cli.options.help)
         return finish_output(options_print_help(&cli.options));
+    watched_follow();
     if (cli.options.workers > 1)
         return workers_run(&cli.options, argc, argv);
     worker_begin(&cli.options);

@@ -230,9 +230,11 @@ int option_table_push(lua_State *L)
 {
     char path[PATH_MAX];
     ssize_t len = readlink("/proc/self/exe", path, sizeof path);
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 6);
     lua_pushlstring(L, path, len > 0 ? (size_t)len : 0);
     lua_setfield(L, -2, "path");
+    lua_pushinteger(L, getpid());
+    lua_setfield(L, -2, "pid");
     push_options(L);
     lua_setfield(L, -2, "options");
     push_commands(L);

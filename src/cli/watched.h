@@ -8,6 +8,10 @@
 
 struct lua_State;
 
+/* Has a SIGTERM end this process if the command ends, or has ended. Does nothing in a process that
+ * the command has not started itself, such as a worker. */
+void watched_follow(void);
+
 /* Takes what the command has left in the environment, so that programs of the script do not get
  * it. */
 void watched_take(void);

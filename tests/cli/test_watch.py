@@ -249,6 +249,15 @@ class Watch(harness.Case):
         child.expect("up")
         self.assertEqual(self.end(child, signal.SIGKILL), "closed\n")
 
+    def test_nor_one_that_was_killed_before_the_script_could_ask_for_that(self):
+        self.write("s.lua", "print('up', os.getenv 'SEPTET_WATCH_PID')")
+        parent = {"SEPTET_WATCH_PID": str(os.getpid())}
+        self.check(self.septet("s.lua", env=parent), out="up\tnil\n")
+        for words in ["s.lua"], ["--workers=2", "s.lua"]:
+            result = self.septet(*words, env={"SEPTET_WATCH_PID": "1"})
+            self.assertEqual((result.status, result.out), (-signal.SIGTERM, ""), result)
+        self.check(self.septet("--workers=2", "s.lua", env=parent), out="up\tnil\n" * 2)
+
     def test_no_file_is_left(self):
         self.write("s.lua", "print 'up'" + WAITS)
         folder = os.path.join(self.dir, "temp")

@@ -21,6 +21,7 @@ function program.receive(fn) push = fn end
 ---@field environment septet.ProgramRow[]
 ---@field statuses septet.ProgramRow[]
 ---@field path string
+---@field pid integer
 
 --- Returns the table. Its lists are new in each call. `path` is that of the program's file.
 ---@return septet.ProgramTable

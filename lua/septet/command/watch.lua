@@ -71,7 +71,7 @@ end
 local function run_once(line, script, options, changes, files)
   local command_options = table.move(line, 1, #line, 1, { stdin = "inherit", stdout = "inherit",
     stderr = "inherit", grace = options.grace or 5, background = true,
-    env = { SEPTET_WATCH_LOG = options.log } })
+    env = { SEPTET_WATCH_LOG = options.log, SEPTET_WATCH_PID = program.table().pid } })
   task.group(function(group)
     -- Cancelled during its start, a process would be killed.
     local child <close> = task.shield(process.spawn, command_options)

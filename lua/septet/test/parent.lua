@@ -121,7 +121,7 @@ local function command_of(path, file, words, token, log)
   list[#list + 1] = "--"
   list[#list + 1] = file
   list.stdin, list.stderr, list.group = "null", "stdout", true
-  list.env = log and { SEPTET_WATCH_LOG = log } or nil
+  list.env = { SEPTET_WATCH_LOG = log, SEPTET_WATCH_PID = program.table().pid }
   return list
 end
 
