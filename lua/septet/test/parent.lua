@@ -6,6 +6,7 @@ local process = require "septet.process"
 local task = require "septet.task"
 local frames = require "septet.test.frames"
 local hash = require "septet.hash"
+local printed = require "septet.test.printed"
 local program = require "septet.command.program"
 
 local GRACE <const> = 2 -- seconds beyond a limit, in which a test may be ended in its own process
@@ -13,13 +14,6 @@ local LOADING <const> = 60 -- seconds for which a file may take to declare its t
 local DRAIN <const> = 1 -- seconds to read on after the end of a process
 local PIECE <const> = 64 * 1024
 local STOPPED <const> = "a test before it failed"
-local LONGEST_OUTPUT <const> = 256 * 1024 -- bytes that are kept of what a test prints
-
-local function append(kept, text)
-  if #kept.text < LONGEST_OUTPUT then
-    kept.text = kept.text .. text:sub(1, LONGEST_OUTPUT - #kept.text)
-  end
-end
 
 -- Returns what a process says about its tasks, which works also while a script computes.
 local function ask(pid, path)
@@ -45,20 +39,22 @@ local function taker_of(run, results, kept)
   return function(event)
     run.changed_at = task.now()
     if event.event == "start" then
-      run.running, kept.text = event, ""
+      run.running = event
+      kept:clear()
     elseif event.event == "end" then
       run.ended[event.n] = true
       event.seconds = task.now() - run.started_at
-      results:add_event(run.file, event, kept.text)
+      results:add_event(run.file, event, kept:text())
       run.failed = run.failed or event.status == "failed"
-      run.running, kept.text = nil, ""
+      run.running = nil
+      kept:clear()
     elseif event.event == "plan" then
       results.declared = results.declared + event.declared
       run.planned = event.tests
     elseif event.event == "deferred" then
       run.deferred[#run.deferred + 1] = event
     elseif event.event == "broken" then
-      results:add_file(run.file, { kind = "broken", message = event.message }, kept.text)
+      results:add_file(run.file, { kind = "broken", message = event.message }, kept:text())
       run.failed, run.done = true, true
     elseif event.event == "list" then
       results:add_listed(event.tests, event.declared)
@@ -107,7 +103,7 @@ local function conclude(run, results, kept, code, signal)
   failure.title, failure.place = running.title, running.place
   failure.seconds = task.now() - run.started_at
   run.failed = true
-  results:add_file(run.file, failure, kept.text)
+  results:add_file(run.file, failure, kept:text())
   for _, test in ipairs(run.planned or {}) do
     if not run.ended[test.n] and test.n ~= running.n then
       results:add_not_run(run.file, test, "the process of its file ended before")
@@ -129,10 +125,10 @@ end
 local function run_once(file, words, results, options)
   local path = program.table().path
   local token = hash.random(12, "hex")
-  local kept = { text = "" }
+  local kept = printed.new()
   local run = { file = file, deferred = {}, ended = {}, changed_at = task.now(),
     started_at = task.now() }
-  local take = frames.decoder(token, function(text) append(kept, text) end,
+  local take = frames.decoder(token, function(text) kept:add(text) end,
     taker_of(run, results, kept))
   local proc <close> = process.spawn(command_of(path, file, words, token,
     options.log and options.log(file)))

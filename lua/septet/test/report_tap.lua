@@ -2,20 +2,32 @@
 -- The report as TAP, version 14: the plan stands at the end, since files run at once.
 local report_tap = {}
 
+local printed = require "septet.test.printed"
+
+local function in_hex(bytes)
+  return (bytes:gsub(".", function(byte) return ("\\x%02x"):format(byte:byte()) end))
+end
+
+-- Returns a text as YAML may hold it: without bytes that are no UTF-8, control characters, and what
+-- YAML may read as the end of a line.
+local function clean(text)
+  text = printed.lines(text):gsub("\u{2028}", in_hex):gsub("\u{2029}", in_hex)
+  return (text:gsub("\u{FEFF}", in_hex):gsub("\u{FFFE}", in_hex):gsub("\u{FFFF}", in_hex))
+end
+
+-- Returns a text in one line.
+local function line(text) return (clean(text):gsub("%c", " ")) end
+
 -- Returns a title as TAP may hold it: in one line, with its marks escaped.
-local function escape(title)
-  return (title:gsub("[\\#]", "\\%0"):gsub("%c", " "))
-end
+local function escape(title) return (line((title:gsub("[\\#]", "\\%0")))) end
 
--- Returns a text as lines of a YAML block.
+-- Returns a text as lines of a YAML block, which says its indentation: the first line may have more.
 local function block(name, text)
-  text = text:gsub("[\0-\8\11-\31\127]", function(c) return ("\\x%02x"):format(c:byte()) end)
-  return ("  %s: |\n    %s\n"):format(name, (text:gsub("\n+$", ""):gsub("\n", "\n    ")))
+  text = clean(text):gsub("\n+$", ""):gsub("\n", "\n    ")
+  return ("  %s: |2\n    %s\n"):format(name, text)
 end
 
-local function quoted(text)
-  return "'" .. text:gsub("'", "''"):gsub("%c", " ") .. "'"
-end
+local function quoted(text) return "'" .. line(text):gsub("'", "''") .. "'" end
 
 local function write_failure(out, result)
   local failure = result.failure

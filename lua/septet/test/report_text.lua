@@ -3,6 +3,9 @@
 -- many.
 local report_text = {}
 
+local printed = require "septet.test.printed"
+local escape = require("septet.trace.terminal").escape
+
 local DOTS_A_LINE <const> = 72
 local NOT_RUN_SHOWN <const> = 20
 local SLOW <const> = 0.1 -- seconds; faster tests are not named as slow
@@ -16,7 +19,7 @@ local function painter(is_coloured)
 end
 
 local function indent(text, by)
-  return by .. text:gsub("\n$", ""):gsub("\n", "\n" .. by)
+  return by .. printed.lines(text):gsub("\n$", ""):gsub("\n", "\n" .. by)
 end
 
 local marks = { passed = { "green", "." }, failed = { "red", "F" }, skipped = { "yellow", "s" },
@@ -29,9 +32,11 @@ local headlines = { timeout = "too slow: ", error = "error: ", crash = "crash: "
 
 local function write_failure(out, paint, i, result)
   local failure = result.failure
-  out:write(paint("bold", ("%d. %s"):format(i, result.title)), "\n   ",
-    paint("dim", result.place or result.file), "\n")
-  out:write(indent(paint("red", headlines[failure.kind] or "") .. failure.message, "   "), "\n")
+  out:write(paint("bold", ("%d. %s"):format(i, escape(result.title))), "\n   ",
+    paint("dim", escape(result.place or result.file)), "\n")
+  local headline = headlines[failure.kind]
+  out:write("   ", headline and paint("red", headline) or "",
+    indent(failure.message, "   "):sub(4), "\n")
   if failure.traceback and failure.traceback:find "%S" then
     out:write(indent(failure.traceback:gsub("^\n", ""), "   "), "\n")
   end
@@ -53,7 +58,7 @@ local function write_slowest(out, paint, list, most)
   end)
   out:write(paint("dim", "slowest:"), "\n")
   for i = 1, math.min(most, #slow) do
-    out:write(paint("dim", ("  %6.2f s  %s"):format(slow[i].seconds, slow[i].title)), "\n")
+    out:write(paint("dim", ("  %6.2f s  %s"):format(slow[i].seconds, escape(slow[i].title))), "\n")
   end
 end
 
@@ -64,8 +69,8 @@ local function write_not_run(out, paint, list)
       n = n + 1
       if n == 1 then out:write(paint("yellow", "not run:"), "\n") end
       if n <= NOT_RUN_SHOWN then
-        local place = paint("dim", "(" .. (result.place or result.file) .. ")")
-        out:write("  ", result.title, " ", place, "\n")
+        local place = paint("dim", "(" .. escape(result.place or result.file) .. ")")
+        out:write("  ", escape(result.title), " ", place, "\n")
       end
     end
   end
@@ -85,7 +90,7 @@ function report_text.new(out, options)
       if column % DOTS_A_LINE == 0 then out:write "\n" end
     else
       local word = words[result.status]
-      out:write(paint(word[1], word[2]), " ", result.title, "\n")
+      out:write(paint(word[1], word[2]), " ", escape(result.title), "\n")
     end
     out:flush()
   end
