@@ -31,8 +31,7 @@ local function typed(pieces, earlier)
     lines[#lines + 1] = e:text()
     e:clear()
   end
-  table.insert(e.line, e.cursor, "|")
-  lines[#lines + 1] = e:text()
+  lines[#lines + 1] = e.line:text(1, e.line.cursor) .. "|" .. e.line:text(e.line.cursor)
   return lines
 end
 
@@ -60,6 +59,22 @@ local KEYS = {
   { "Tabs around a paste complete", "collectg\t" .. PASTE .. "(string.rev\t" .. PASTE_END .. "\t",
     { "collectgarbage(string.rev\t|" } },
   { "a paste of nothing", "a" .. PASTE .. PASTE_END .. "b", { "ab|" } },
+  { "words that are deleted, and inserted again", "a bc de\27b\27\127\27d\25.\23\25\25",
+    { "a de.de.|" } },
+  { "characters that are exchanged", "ab\20c\27[D\27[D\20", { "ab|c" } },
+  { "undo of keys, of a word and of the line", "one two\23three\31\31\31\31", { "|" } },
+  { "undo of what was deleted", "one two\23\31!\21\31", { "one two!|" } },
+  { "undo of a paste and of history", "a" .. PASTE .. "bc" .. PASTE_END .. "\31\27[A\31", { "a|" },
+    { "x" } },
+  { "a search and its line", "\18i\r\18g(\r", { "f(i)", "g(i)", "|" }, { "f(1)", "g(i)", "f(i)" } },
+  { "a search for the next lines before", "\18f\18\18x\127\18\r", { "f(2)", "|" },
+    { "f(3)", "f(2)", "g()", "f(1)", "f(1)" } },
+  { "a search whose line is changed", "\18(\27[3~[\27[C\127]", { "f[]|)" }, { "f(1)" } },
+  { "a search that Esc leaves", "ab\18(\27xy", { "fxy|(1)" }, { "f(1)" } },
+  { "a search that finds nothing", "ab\18(q\18\27!", { "!|f(1)" }, { "f(1)" } },
+  { "a search that is given up", "ab\18(\7c", { "abc|" }, { "f(1)" } },
+  { "a search for wide characters", "\18漢字\127é\127\127é\r", { "é漢", "|" }, { "é漢", "漢字" } },
+  { "the search before, again", "\18f(\7\18\18\27[C!", { "f!|(1)" }, { "f(2)", "f(1)" } },
   { "an end of a paste without its beginning", "a" .. PASTE_END .. "b", { "ab|" } },
 }
 

@@ -4,6 +4,7 @@ local editor = {}
 
 local columns_of = require("septet.pretty.width").of
 local keys = require "septet.repl.keys"
+local line_of = require("septet.repl.line").new
 
 local Editor = {}
 local editor_meta = { __index = Editor }
@@ -12,87 +13,40 @@ local editor_meta = { __index = Editor }
 --- text before the cursor they replace.
 function editor.new(screen, reader, history, complete)
   return setmetatable({ screen = screen, reader = reader, history = history, complete = complete,
-    pending = "", pasted = "", prompt = "", killed = {} }, editor_meta):clear()
-end
-
--- Returns the characters of a text. Of the control characters, only tabs are among them.
-local function split(text)
-  local characters, at = {}, 1
-  while at <= #text do
-    local name, character, behind = keys.read(text, at)
-    if not behind then behind, character = at + 1, text:sub(at, at) end
-    if name == "tab" then character = "\t" end
-    if character then characters[#characters + 1] = character end
-    at = behind
-  end
-  return characters
+    pending = "", pasted = "", prompt = "", killed = "" }, editor_meta):clear()
 end
 
 --- Empties the line.
 function Editor:clear()
-  self.line, self.cursor, self.recalled = {}, 1, nil
+  self.line, self.recalled, self.search, self.inserts = line_of(), nil, nil, false
   return self
 end
 
 function Editor:text()
-  return table.concat(self.line)
+  return self.line:text()
 end
 
-function Editor:set(text)
-  self.line = split(text)
-  self.cursor = #self.line + 1
+-- Sets the line found by a search, with the cursor where the pattern begins.
+local function set_found(line, search, title)
+  local place = search:place()
+  line:set(title .. search.found:sub(1, place - 1))
+  local cursor = line.cursor
+  line:insert(search.found:sub(place))
+  line.cursor = cursor
 end
 
 function Editor:draw()
-  self.screen:draw(self.prompt, self.line, self.cursor)
+  local prompt, line = self.prompt, self.line
+  if self.search then
+    prompt, line = "", line_of()
+    set_found(line, self.search, self.search:title())
+  end
+  self.screen:draw(prompt, line.characters, line.cursor)
 end
 
 --- Draws the line again if something was printed, or the width has changed.
 function Editor:refresh()
   if self.active and self.screen:is_stale() then self:draw() end
-end
-
-local function insert(self, text)
-  for _, character in ipairs(split(text)) do
-    table.insert(self.line, self.cursor, character)
-    self.cursor = self.cursor + 1
-  end
-end
-
--- Removes the characters from `first` to before `last`, and keeps them to be inserted again.
-local function cut(self, first, last, keep)
-  if keep then self.killed = table.move(self.line, first, last - 1, 1, {}) end
-  table.move(self.line, last, #self.line + last - first, first)
-  self.cursor = first
-end
-
--- Returns the position one character, with what combines with it, to the left or to the right.
-local function left(self, at)
-  if at > 1 then at = at - 1 end
-  while at > 1 and columns_of(self.line[at]) == 0 do at = at - 1 end
-  return at
-end
-
-local function right(self, at)
-  if at <= #self.line then at = at + 1 end
-  while at <= #self.line and columns_of(self.line[at]) == 0 do at = at + 1 end
-  return at
-end
-
-local function is_word(character) return character and character:find "[%w_\x80-\xFF]" ~= nil end
-
-local function word_left(self)
-  local at = self.cursor
-  while at > 1 and not is_word(self.line[at - 1]) do at = at - 1 end
-  while at > 1 and is_word(self.line[at - 1]) do at = at - 1 end
-  return at
-end
-
-local function word_right(self)
-  local at = self.cursor
-  while at <= #self.line and not is_word(self.line[at]) do at = at + 1 end
-  while at <= #self.line and is_word(self.line[at]) do at = at + 1 end
-  return at
 end
 
 -- Recalls an earlier line, or a later one.
@@ -101,7 +55,7 @@ local function recall(self, step)
   if at < 1 or at > #self.history.lines + 1 then return end
   if not self.recalled then self.typed = self:text() end
   self.recalled = at
-  self:set(self.history.lines[at] or self.typed)
+  self.line:set(self.history.lines[at] or self.typed)
 end
 
 local function common_prefix(words)
@@ -129,46 +83,114 @@ local function list(self, words)
 end
 
 local function complete(self)
-  local before = table.concat(self.line, "", 1, self.cursor - 1)
-  if before:find "^%s*$" then return insert(self, "  ") end
+  local before = self.line:text(1, self.line.cursor)
+  if before:find "^%s*$" then return self.line:insert "  " end
   local words, length = self.complete(before)
   if #words == 0 then return end
   local prefix = common_prefix(words)
   if #prefix > length then
-    insert(self, prefix:sub(length + 1))
+    self.line:insert(prefix:sub(length + 1))
   elseif #words > 1 then
     list(self, words)
   end
 end
 
-local actions = {
-  tab = complete,
-  home = function(self) self.cursor = 1 end,
-  ["end"] = function(self) self.cursor = #self.line + 1 end,
-  left = function(self) self.cursor = left(self, self.cursor) end,
-  right = function(self) self.cursor = right(self, self.cursor) end,
-  word_left = function(self) self.cursor = word_left(self) end,
-  word_right = function(self) self.cursor = word_right(self) end,
-  backspace = function(self) cut(self, left(self, self.cursor), self.cursor) end,
-  delete = function(self) cut(self, self.cursor, right(self, self.cursor)) end,
-  kill_left = function(self) cut(self, 1, self.cursor, true) end,
-  kill_right = function(self) cut(self, self.cursor, #self.line + 1, true) end,
-  kill_word = function(self) cut(self, word_left(self), self.cursor, true) end,
-  yank = function(self) insert(self, table.concat(self.killed)) end,
-  up = function(self) recall(self, -1) end,
-  down = function(self) recall(self, 1) end,
+-- Removes what stands between the cursor and a position, to be inserted again.
+local function kill(self, at)
+  local line = self.line
+  local text = line:cut(math.min(at, line.cursor), math.max(at, line.cursor))
+  if text ~= "" then self.killed = text end
+end
+
+local moves = {
+  home = function(self) self.line.cursor = 1 end,
+  ["end"] = function(self) self.line.cursor = #self.line.characters + 1 end,
+  left = function(self) self.line.cursor = self.line:left() end,
+  right = function(self) self.line.cursor = self.line:right() end,
+  word_left = function(self) self.line.cursor = self.line:word_left() end,
+  word_right = function(self) self.line.cursor = self.line:word_right() end,
+  undo = function(self) self.line:undo() end,
+  search = function(self)
+    self.search = require("septet.repl.search").new(self.history.lines, self:text())
+  end,
   clear = function(self)
     self.screen:erase()
     self.screen:put "\27[H\27[2J"
   end,
 }
 
+local changes = {
+  tab = complete,
+  backspace = function(self) self.line:cut(self.line:left(), self.line.cursor) end,
+  delete = function(self) self.line:cut(self.line.cursor, self.line:right()) end,
+  kill_left = function(self) kill(self, 1) end,
+  kill_right = function(self) kill(self, #self.line.characters + 1) end,
+  kill_word = function(self) kill(self, self.line:word_left()) end,
+  kill_word_right = function(self) kill(self, self.line:word_right()) end,
+  yank = function(self) self.line:insert(self.killed) end,
+  transpose = function(self) self.line:transpose() end,
+  up = function(self) recall(self, -1) end,
+  down = function(self) recall(self, 1) end,
+}
+
+-- Does what a key does. What is inserted by several keys in a row is one change.
+local function act(self, name, character)
+  local inserts = character ~= nil
+  if (inserts or changes[name]) and not (inserts and self.inserts) then self.line:remember() end
+  self.inserts = inserts
+  if inserts then
+    self.line:insert(character)
+  elseif changes[name] then
+    changes[name](self)
+  elseif moves[name] then
+    moves[name](self)
+  end
+end
+
+-- Ends the search. The line is the one found, or as it was.
+local function leave_search(self, takes)
+  local search = self.search
+  self.search = nil
+  if search.pattern ~= "" then self.last_pattern = search.pattern end
+  if not takes or search.found == search.typed then return end
+  self.line:remember()
+  set_found(self.line, search, "")
+  self.inserts = false
+end
+
+-- Does what a key does in a search. Returns true if that is all it does.
+local function act_in_search(self, name, character)
+  local search = self.search
+  if character then
+    search:add(character)
+  elseif name == "backspace" then
+    search:remove()
+  elseif name == "search" then
+    search:next(self.last_pattern)
+  else
+    leave_search(self, name ~= "abort")
+    return name == "abort" or name == ""
+  end
+  return true
+end
+
 -- Inserts what was pasted, up to the end of its first line. Returns "line" if that is not its end.
 local function insert_pasted(self)
   local text, behind = self.pasted:match "^([^\n]*)\n()"
-  insert(self, text or self.pasted)
-  self.pasted = text and self.pasted:sub(behind) or ""
+  self.line:remember()
+  self.line:insert(text or self.pasted)
+  self.pasted, self.inserts = text and self.pasted:sub(behind) or "", false
   return text and "line"
+end
+
+-- Handles what is pasted. Returns "line" or nil, and the position behind it; none if it is not
+-- whole.
+local function handle_paste(self, at)
+  local text, behind = keys.pasted(self.pending, at)
+  if not text then return end
+  if self.search then leave_search(self, true) end
+  self.pasted = text
+  return insert_pasted(self), behind
 end
 
 -- Handles a key. Returns "line", "end" or nil, and the position in `pending` behind it; none if it
@@ -176,23 +198,14 @@ end
 local function handle_key(self, at)
   local name, character, behind = keys.read(self.pending, at)
   if not behind then return end
-  if character then
-    table.insert(self.line, self.cursor, character)
-    self.cursor = self.cursor + 1
-  elseif name == "enter" then
-    return "line", behind
-  elseif name == "end_of_input" then
-    if #self.line == 0 then return "end", behind end
-    actions.delete(self)
-  elseif name == "paste" then
-    local text
-    text, behind = keys.pasted(self.pending, behind)
-    if not text then return end
-    self.pasted = text
-    return insert_pasted(self), behind
-  elseif actions[name] then
-    actions[name](self)
+  if name == "paste" then return handle_paste(self, behind) end
+  if self.search and act_in_search(self, name, character) then return nil, behind end
+  if name == "enter" then return "line", behind end
+  if name == "end_of_input" then
+    if #self.line.characters == 0 then return "end", behind end
+    name = "delete"
   end
+  act(self, name, character)
   return nil, behind
 end
 
@@ -208,6 +221,8 @@ local function handle(self)
     at = behind
   end
   self.pending = self.pending:sub(at)
+  -- An Esc leaves the search at once, as each key that begins with it does.
+  if self.search and self.pending:byte() == 27 then leave_search(self, true) end
   return result
 end
 
@@ -219,7 +234,7 @@ function Editor:read()
   self.active, self.is_reading = true, true
   while true do
     local result = handle(self)
-    if result == "line" then self.cursor = #self.line + 1 end
+    if result == "line" then self.line.cursor = #self.line.characters + 1 end
     self:draw()
     local bytes = not result and self.reader:read(65536)
     if not bytes then

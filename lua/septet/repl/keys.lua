@@ -3,9 +3,9 @@
 local keys = {}
 
 local CONTROL = { [1] = "home", [2] = "left", [4] = "end_of_input", [5] = "end", [6] = "right",
-  [8] = "backspace", [9] = "tab", [10] = "enter", [11] = "kill_right", [12] = "clear",
-  [13] = "enter", [14] = "down", [16] = "up", [21] = "kill_left", [23] = "kill_word",
-  [25] = "yank", [127] = "backspace" }
+  [7] = "abort", [8] = "backspace", [9] = "tab", [10] = "enter", [11] = "kill_right",
+  [12] = "clear", [13] = "enter", [14] = "down", [16] = "up", [18] = "search", [20] = "transpose",
+  [21] = "kill_left", [23] = "kill_word", [25] = "yank", [31] = "undo", [127] = "backspace" }
 
 local SEQUENCE = { A = "up", B = "down", C = "right", D = "left", H = "home", F = "end",
   ["1~"] = "home", ["7~"] = "home", ["4~"] = "end", ["8~"] = "end", ["3~"] = "delete",
@@ -14,7 +14,8 @@ local SEQUENCE = { A = "up", B = "down", C = "right", D = "left", H = "home", F 
 
 local END_OF_PASTE <const> = "\27[201~"
 
-local META = { b = "word_left", f = "word_right", ["\127"] = "kill_word", ["\8"] = "kill_word" }
+local META = { b = "word_left", f = "word_right", d = "kill_word_right", ["\127"] = "kill_word",
+  ["\8"] = "kill_word" }
 
 -- Returns the key of an escape sequence at `at`, and the position behind it; nil if it is not
 -- whole. What is not known is the key "". An Esc before what belongs to no sequence is a key alone.
