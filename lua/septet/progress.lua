@@ -143,7 +143,7 @@ local function to_stderr(text)
 end
 
 -- Returns the columns of the terminal; nil if there is none.
-local function columns() return core.terminal_columns(2) end
+local function columns() return (core.terminal_size(2)) end
 local function plain() return nil end
 
 local options_spec = { total = "any", label = "string", bytes = "boolean", keep = "boolean",
@@ -172,7 +172,7 @@ function progress.new(options)
     began = core.now(), drawn_at = core.now(), is_drawn = false, is_over = false,
     scheduled = false, out = options.out or to_stderr,
     columns = options.out and plain or columns,
-    shares = not options.out and core.terminal_columns(1) ~= nil,
+    shares = not options.out and core.terminal_size(1) ~= nil,
   }, meta)
   if self.columns() then draw(self) end
   return self

@@ -683,10 +683,11 @@ function core.census_begin() end
 ---@return string[]
 function core.census_end() end
 
---- Returns the width of a terminal, 80 if it does not say; nil if the descriptor is none.
+--- Returns the size of a terminal, 80 and 24 if it does not say; nil if the descriptor is none.
 ---@param descriptor integer
 ---@return integer|nil columns
-function core.terminal_columns(descriptor) end
+---@return integer|nil rows
+function core.terminal_size(descriptor) end
 
 -- --- src/op/event.c, src/op/semaphore.c, src/op/lock.c, src/op/channel.c ---
 

@@ -7,9 +7,9 @@
 #include "lua/lib.h"
 #include "op/env.h"
 
-/* terminal_columns(descriptor): returns the width of the terminal, 80 if it does not say; nil if it
- * is none. */
-static int l_terminal_columns(lua_State *L)
+/* terminal_size(descriptor): returns the columns and the rows of the terminal, 80 and 24 if it does
+ * not say; nil if it is none. */
+static int l_terminal_size(lua_State *L)
 {
     struct winsize size = {0};
     int descriptor = (int)luaL_checkinteger(L, 1);
@@ -17,11 +17,12 @@ static int l_terminal_columns(lua_State *L)
         return 0;
     (void)ioctl(descriptor, TIOCGWINSZ, &size);
     lua_pushinteger(L, size.ws_col > 1 ? size.ws_col : 80);
-    return 1;
+    lua_pushinteger(L, size.ws_row > 1 ? size.ws_row : 24);
+    return 2;
 }
 
 void spt_open_terminal(lua_State *L, struct spt_env *env)
 {
-    static const luaL_Reg functions[] = {{"terminal_columns", l_terminal_columns}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"terminal_size", l_terminal_size}, {NULL, NULL}};
     spt_add_functions(L, env, functions);
 }

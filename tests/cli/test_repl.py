@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: MIT
 """The prompt, in a terminal of tmux, and in a pipe. What is checked is what the terminal shows."""
+import fcntl
 import os
+import pty
 import re
+import select
 import signal
 import stat
+import subprocess
+import termios
 import unittest
 
 import harness
@@ -345,6 +350,46 @@ class Starting(harness.Case):
         terminal = Terminal(self)
         terminal.line("1", "1")
         self.assertIn("\x1b[36m1", terminal.tmux("capture-pane", "-p", "-e"))
+
+
+class Plain(harness.Case):
+    """A terminal that knows no escape sequences."""
+
+    def until(self, ending):
+        """Reads what the terminal shows up to an ending, and checks that it is nothing but text."""
+        shown = b""
+        while not shown.endswith(ending):
+            self.assertTrue(select.select([self.master], [], [], harness.HANG)[0], shown)
+            shown += os.read(self.master, 4096)
+        self.assertNotRegex(shown, rb"[^\r\n -~]")
+        return shown
+
+    def test_lines_are_read_without_escape_sequences(self):
+        for name in "dumb", "", None:
+            self.master, slave = pty.openpty()
+            env = harness.environment({"HOME": self.dir})
+            env.pop("TERM", None)
+            if name is not None:
+                env["TERM"] = name
+            child = subprocess.Popen([harness.SEPTET], cwd=self.dir, env=env, stdin=slave,
+                                     stdout=slave, stderr=slave, start_new_session=True,
+                                     preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+            os.close(slave)
+            self.until(b"leaves\r\n> ")
+            os.write(self.master, b"{ 1 +\n")
+            self.until(b"{ 1 +\r\n>> ")
+            os.write(self.master, b"1 }\n")
+            self.until(b"1 }\r\n{ 2 }\r\n> ")
+            os.write(self.master, b"ab")
+            self.until(b"ab")
+            os.write(self.master, b"\x03")
+            self.until(b"^C\r\n(Ctrl-C once more, or Ctrl-D, leaves)\r\n> ")
+            os.write(self.master, b"error 'x'\n")
+            self.until(b"prompt:1: x\r\n> ")
+            os.write(self.master, b"\x04")
+            self.until(b"\r\n")
+            self.assertEqual(child.wait(), 0)
+            os.close(self.master)
 
 
 class Pipe(harness.Case):

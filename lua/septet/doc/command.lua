@@ -12,7 +12,7 @@ local NARROWEST, WIDEST <const> = 20, 100
 
 -- Returns the columns to use: those of the terminal, or 80.
 local function width()
-  local columns = core.terminal_columns(1) or tonumber(os.getenv "COLUMNS") or 80
+  local columns = core.terminal_size(1) or tonumber(os.getenv "COLUMNS") or 80
   return math.max(NARROWEST, math.min(columns, WIDEST)) // 1
 end
 

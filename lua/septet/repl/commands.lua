@@ -13,6 +13,7 @@ task and may wait; the tasks that it spawns go on while you type.
   :time CODE     how long an expression or statements take
   :doc NAME      the entry of the API, as :doc gather; :doc lists the modules
   :quit          ends, as Ctrl-D does
+Tab completes, Up recalls lines, Ctrl-R searches them, and Ctrl-_ undoes.
 Ctrl-C drops what is typed, or ends what runs; twice, it leaves.
 The modules are there without require: task, http, json, fs, sync, ... and
 septet.io for io.]]

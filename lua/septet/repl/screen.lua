@@ -16,13 +16,18 @@ function screen.new(term)
   local dumb = os.getenv "TERM"
   local no_colour = os.getenv "NO_COLOR"
   dumb = dumb == nil or dumb == "" or dumb == "dumb"
-  return setmetatable({ term = term, dumb = dumb, rows = {}, row = 0, at = 0, open_line = false,
+  return setmetatable({ term = term, dumb = dumb, row = 0, at = 0, first = 1, open_line = false,
     colour = not dumb and (no_colour == nil or no_colour == "") }, screen_meta)
 end
 
---- Returns the columns of the terminal.
+--- Returns the columns and the rows of the terminal.
+function Screen:size()
+  local columns, rows = core.terminal_size(1)
+  return math.max(columns or 80, 8), math.max(rows or 24, 2)
+end
+
 function Screen:columns()
-  return math.max(core.terminal_columns(1) or 80, 8)
+  return (self:size())
 end
 
 --- Writes to the terminal as it is. A script may have closed standard output.
@@ -50,9 +55,9 @@ local function append(rows, widths, text, width, most)
   widths[last] = widths[last] + width
 end
 
---- Draws the prompt and the characters behind it, with the cursor before the one at `cursor`.
-function Screen:draw(prompt, characters, cursor)
-  local most = self:columns()
+-- Breaks the prompt and the characters behind it into rows. Returns their texts and widths, and the
+-- row and the column of the cursor.
+local function break_rows(prompt, characters, cursor, most)
   local rows, widths = { { prompt } }, { columns_of(prompt) }
   local row, at
   for i = 1, #characters + 1 do
@@ -66,15 +71,32 @@ function Screen:draw(prompt, characters, cursor)
       row, at = #rows, i <= #characters and widths[#rows] - width or widths[#rows]
     end
   end
-  self:erase()
+  return rows, widths, row, at
+end
+
+-- Returns the rows from the first one that is shown, so that the one with the cursor is among them.
+function Screen:window(rows, widths, row, height)
+  self.first = math.max(math.min(self.first, row, #rows - height + 1), row - height + 1, 1)
+  local last = math.min(#rows, self.first + height - 1)
   local lines = {}
-  for i, pieces in ipairs(rows) do lines[i] = table.concat(pieces) end
-  local back = #rows - row
+  for i = self.first, last do lines[#lines + 1] = table.concat(rows[i]) end
+  return lines, table.move(widths, self.first, last, 1, {}), row - self.first + 1
+end
+
+--- Draws the prompt and the characters behind it, with the cursor before the one at `cursor`. Of a
+--- line that is taller than the terminal, it draws the part around the cursor.
+function Screen:draw(prompt, characters, cursor)
+  local most, height = self:size()
+  local rows, widths, row, at = break_rows(prompt, characters, cursor, most)
+  local lines
+  self:erase()
+  lines, widths, row = self:window(rows, widths, row, height)
+  local back = #lines - row
   self:put((self.open_line and "\r\n" or "") .. table.concat(lines, "\r\n")
     .. (back > 0 and ("\27[%dA"):format(back) or "") .. "\r"
     .. (at > 0 and ("\27[%dC"):format(at) or ""))
   self.open_line = false
-  self.widths, self.row, self.at, self.drawn_for = widths, row, at, most
+  self.widths, self.row, self.at, self.drawn_for, self.height = widths, row, at, most, height
   self.term.show(self:sequence())
 end
 
@@ -95,9 +117,10 @@ function Screen:erase()
   self.term.hide()
 end
 
---- Returns true if the line has to be drawn anew: something was printed, or the width changed.
+--- Returns true if the line has to be drawn anew: something was printed, or the size changed.
 function Screen:is_stale()
-  return not self.term.is_shown() or self:columns() ~= self.drawn_for
+  local columns, rows = self:size()
+  return not self.term.is_shown() or columns ~= self.drawn_for or rows ~= self.height
 end
 
 --- Leaves the line as it is shown, and goes on below it.

@@ -105,7 +105,9 @@ local function prepare(self)
   local screen = require("septet.repl.screen").new(self.term)
   local history = require("septet.repl.history").new(self.term.keeps_history)
   self.screen, self.history, self.colour = screen, history, screen.colour
-  self.editor = require("septet.repl.editor").new(screen, core.io_stdin(1 << 24), history,
+  local editor = require(screen.dumb and "septet.repl.plain" or "septet.repl.editor")
+  if screen.dumb then self.term.raw = function() end end
+  self.editor = editor.new(screen, core.io_stdin(1 << 24), history,
     function(text) return require("septet.repl.complete").words(self.globals, text) end)
   self.width = function() return screen:columns() end
   self.print = function(text) screen:put(text .. "\n") end

@@ -70,7 +70,7 @@ local function reporters_of(options)
   if options.tap then
     list[1] = require "septet.test.report_tap".new(io.stdout)
   elseif not options.list then
-    local is_terminal = core.terminal_columns(1) ~= nil
+    local is_terminal = core.terminal_size(1) ~= nil
     list[1] = require "septet.test.report_text".new(io.stdout, { dots = is_terminal,
       colours = is_terminal and (os.getenv "NO_COLOR" or "") == "",
       slowest = options.slowest or 3, seed = options.shuffle })
