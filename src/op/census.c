@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/error.h"
 #include "core/inspect.h"
 #include "core/sched.h"
 #include "core/trace.h"
@@ -111,6 +112,7 @@ void spt_census_forget(struct spt_env *env, const struct spt_resource *resource)
 
 /* --- for Lua --- */
 
+/* The env may be gone by now. While it points to the census, the registry holds it. */
 static int l_gc(lua_State *L)
 {
     struct spt_census *census = lua_touserdata(L, 1);
@@ -145,7 +147,7 @@ static int l_end(lua_State *L)
     if (!census)
         return 1;
     if (census->n > 0 && !keep_valid(census, env))
-        return luaL_error(L, "not enough memory");
+        return spt_error_no_memory(L);
     for (size_t i = 0; i < census->n; i++) {
         const struct record *record = &census->records[i];
         if (record->kind->is_open && !record->kind->is_open(record->resource))
@@ -164,9 +166,37 @@ static int l_end(lua_State *L)
     return 1;
 }
 
+/* Calls the first upvalue, a function of Lua's io, in the frame of this one. So its errors name the
+ * line of the script. Then calls the second upvalue with the file that it returns. */
+static int l_open_file(lua_State *L)
+{
+    int n = lua_tocfunction(L, lua_upvalueindex(1))(L);
+    if (n == 1 && luaL_testudata(L, -1, LUA_FILEHANDLE)) {
+        lua_pushvalue(L, lua_upvalueindex(2));
+        lua_pushvalue(L, -2);
+        lua_call(L, 1, 0);
+    }
+    return n;
+}
+
+/* census_opener(fn, note): returns a function like `fn`, which opens files, that calls `note` with
+ * each file. Returns `fn` if it is not one of Lua's own. */
+static int l_opener(lua_State *L)
+{
+    lua_settop(L, 2);
+    if (!lua_iscfunction(L, 1) || lua_getupvalue(L, 1, 1)) {
+        lua_settop(L, 1);
+        return 1;
+    }
+    lua_pushcclosure(L, l_open_file, 2);
+    return 1;
+}
+
 void spt_open_census(lua_State *L, struct spt_env *env)
 {
-    static const luaL_Reg functions[] = {
-        {"census_begin", l_begin}, {"census_end", l_end}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"census_begin", l_begin},
+                                         {"census_end", l_end},
+                                         {"census_opener", l_opener},
+                                         {NULL, NULL}};
     spt_add_functions(L, env, functions);
 }

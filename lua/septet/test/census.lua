@@ -5,6 +5,36 @@ local census = {}
 local task = require "septet.task"
 local core = require "septet.core"
 local error_text = require "septet.test.error_text"
+local place = require "septet.test.place"
+
+local KINDS <const> = { open = "a file of io.open", popen = "a program of io.popen",
+  tmpfile = "a file of io.tmpfile" }
+
+local opened = setmetatable({}, { __mode = "k" }) -- by file: its kind, place and census
+local current -- the census that goes on
+
+--- Notes the files that functions of Lua's `io` open from now on, which it changes.
+---@param io_table table
+function census.watch_files(io_table)
+  for name, kind in pairs(KINDS) do
+    io_table[name] = core.census_opener(io_table[name], function(file)
+      opened[file] = { kind = kind, place = place.of_script(), census = current }
+    end)
+  end
+end
+
+-- Returns a line for each file of Lua's that a variable still holds. The collector closes others,
+-- as Lua's manual says.
+local function held_files(before)
+  local lines = {}
+  for file, one in pairs(opened) do
+    if one.census == before and io.type(file) == "file" then
+      lines[#lines + 1] = ("  %s was left open, made at %s"):format(one.kind, one.place)
+    end
+  end
+  table.sort(lines)
+  return lines
+end
 
 local function add_tasks(set, tree)
   for _, one in ipairs(tree) do
@@ -24,6 +54,7 @@ function census.begin()
     before.lost[#before.lost + 1] = t.name .. ": " .. text
   end
   core.census_begin()
+  current = before
   return before
 end
 
@@ -55,7 +86,10 @@ function census.finish(before)
     left[#left + 1] = ("  %s was left open, made at %s"):format(open[i],
       open[i + 1] ~= "" and open[i + 1] or "?")
   end
+  current = nil
   collectgarbage()
+  local held = held_files(before)
+  table.move(held, 1, #held, #left + 1, left)
   task.checkpoint()
   task.checkpoint()
   task.on_unhandled = nil

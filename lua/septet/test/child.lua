@@ -5,6 +5,7 @@ local child = {}
 local core = require "septet.core"
 local task = require "septet.task"
 local program = require "septet.command.program"
+local census = require "septet.test.census"
 local choice = require "septet.test.choice"
 local error_text = require "septet.test.error_text"
 local execute = require "septet.test.execute"
@@ -74,6 +75,7 @@ function child.run(path, options, emit)
   globals.expect = expect.new
   globals.arg = arguments(path, options)
   globals.os.exit = function() error("a test must not end the process", 2) end
+  census.watch_files(globals.io)
   task.current().name = "main"
   for _, file in ipairs(options.helper or {}) do
     local problem = load_file(file)

@@ -6,6 +6,7 @@ local expect = {}
 local core = require "septet.core"
 local args = require "septet.internal.args"
 local difference = require "septet.test.difference"
+local place = require "septet.test.place"
 
 local show = difference.show
 
@@ -132,14 +133,9 @@ local aliases = { toBe = "same", toEqual = "equal", is = "same", equals = "equal
   is_false = "falsy", type = "a", is_a = "a" }
 
 local function fail(text)
-  local level = 3
-  local where = debug.getinfo(level, "Sl")
-  while where and (where.currentline <= 0 or where.source:sub(1, 9) == "=[septet.") do
-    level = level + 1
-    where = debug.getinfo(level, "Sl")
-  end
-  local place = where and ("%s:%d: "):format(where.short_src, where.currentline) or ""
-  error(core.error { kind = "ExpectationError", message = place .. text }, 0)
+  local where = place.of_script()
+  where = where == "?" and "" or where .. ": "
+  error(core.error { kind = "ExpectationError", message = where .. text }, 0)
 end
 
 local function new(value, negated)

@@ -21,7 +21,7 @@ local function line(text) return (clean(text):gsub("%c", " ")) end
 -- Returns a title as TAP may hold it: in one line, with its marks escaped.
 local function escape(title) return (line((title:gsub("[\\#]", "\\%0")))) end
 
--- Returns a text as lines of a YAML block, which says its indentation: the first line may have more.
+-- Returns a text as lines of a YAML block, with its indentation, as the first line may have more.
 local function block(name, text)
   text = clean(text):gsub("\n+$", ""):gsub("\n", "\n    ")
   return ("  %s: |2\n    %s\n"):format(name, text)

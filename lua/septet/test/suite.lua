@@ -4,6 +4,7 @@
 local suite = {}
 
 local args = require "septet.internal.args"
+local place = require "septet.test.place"
 
 ---@class septet.test.Case
 ---@field title string with the subjects that it stands under
@@ -85,16 +86,6 @@ local function full_title(group, title)
   return words
 end
 
-local function place()
-  local level = 3
-  local where = debug.getinfo(level, "Sl")
-  while where and where.source:sub(1, 9) == "=[septet." do
-    level = level + 1
-    where = debug.getinfo(level, "Sl")
-  end
-  return where and ("%s:%d"):format(where.short_src, where.currentline) or "?"
-end
-
 local function option_of(group, options, name)
   if options[name] ~= nil then return options[name] end
   while group do
@@ -131,7 +122,7 @@ local function functions_of(collected)
     check_open(name)
     check_title(title, name)
     options, fn = split(name, options, fn)
-    local case = { title = full_title(group, title), fn = fn, place = place(), group = group,
+    local case = { title = full_title(group, title), fn = fn, place = place.of_script(), group = group,
       tags = {}, n = #collected.cases + 1 }
     for key in pairs(OPTIONS) do
       if key ~= "tags" then case[key] = option_of(group, options, key) end
@@ -147,7 +138,9 @@ local function functions_of(collected)
     if not case.fn then case.reason = "not written yet" end
   end
   function names.pending(title, options, fn)
-    if collected.closed then error(setmetatable({ reason = title or "pending" }, skip_meta), 0) end
+    if collected.closed then
+      error(setmetatable({ reason = title or "pending" }, skip_meta), 0)
+    end
     local case = add("pending", title, options, fn)
     case.fn, case.reason = nil, "pending"
   end
