@@ -122,8 +122,8 @@ local function functions_of(collected)
     check_open(name)
     check_title(title, name)
     options, fn = split(name, options, fn)
-    local case = { title = full_title(group, title), fn = fn, place = place.of_script(), group = group,
-      tags = {}, n = #collected.cases + 1 }
+    local case = { title = full_title(group, title), fn = fn, place = place.of_script(),
+      group = group, tags = {}, n = #collected.cases + 1 }
     for key in pairs(OPTIONS) do
       if key ~= "tags" then case[key] = option_of(group, options, key) end
     end
