@@ -683,6 +683,13 @@ function core.census_begin() end
 ---@return string[]
 function core.census_end() end
 
+--- Returns a function like one of Lua's io that opens files, which tells `note` of each file; any
+--- other function as it is.
+---@param fn function
+---@param note fun(file: file*)
+---@return function
+function core.census_opener(fn, note) end
+
 --- Returns the size of a terminal, 80 and 24 if it does not say; nil if the descriptor is none.
 ---@param descriptor integer
 ---@return integer|nil columns
