@@ -144,15 +144,24 @@ describe("fetching", function()
 end)
 
 describe("the rules of many sites", function()
+  local sessions = {}
+
+  after_each(function()
+    for _, session in ipairs(sessions) do session:close() end
+    sessions = {}
+  end)
+
   -- Returns a cache on a server whose robots.txt is what respond() returns, and the server.
   local function cache_of(respond)
     local server = testing.serve(function(request)
       return request.path == "/robots.txt" and respond(request) or { status = 204 }
     end)
-    return robots.cache(http.session { retries = 0 }, "a/1.0"), server
+    local session = http.session { retries = 0 }
+    table.insert(sessions, session)
+    return robots.cache(session, "a/1.0"), server
   end
 
-  it("one request gets them, however many tasks ask", { leaks = true }, function()
+  it("one request gets them, however many tasks ask", function()
     local cache, server = cache_of(function()
       return { delay = 0.02, status = 200, body = "User-agent: *\nDisallow: /x\nAllow: /x?y" }
     end)
@@ -164,7 +173,7 @@ describe("the rules of many sites", function()
     equal(#server.requests, 1)
   end)
 
-  it("they are kept for their time: a minute at least, a day at most", { leaks = true }, function()
+  it("they are kept for their time: a minute at least, a day at most", function()
     for control, expected in pairs { ["max-age=120"] = 120, ["no-cache, max-age=5"] = 60,
         ["max-age=0"] = 60, ["public, max-age=9999999"] = 86400, ["nothing"] = 86400 } do
       local cache, server = cache_of(function()
@@ -178,8 +187,7 @@ describe("the rules of many sites", function()
     end
   end)
 
-  it("of a server that fails, nothing is known, and it is not asked at once again",
-    { leaks = true }, function()
+  it("of a server that fails, nothing is known, and it is not asked at once again", function()
     local cache, server = cache_of(function() return { status = 503 } end)
     local _ <close> = server
     equal({ (cache:allows(server.url)) }, {})
@@ -187,8 +195,7 @@ describe("the rules of many sites", function()
     equal(#server.requests, 1)
   end)
 
-  it("a task that is cancelled while it asks leaves that to the next one",
-    { leaks = true }, function()
+  it("a task that is cancelled while it asks leaves that to the next one", function()
     local answer, asked = task.future(), task.future()
     local cache, server = cache_of(function()
       if not asked:is_done() then asked:set() end
@@ -206,7 +213,7 @@ describe("the rules of many sites", function()
     equal(first:status(), "cancelled")
   end)
 
-  it("tasks wait for the Crawl-delay of a site one after the other", { leaks = true }, function()
+  it("tasks wait for the Crawl-delay of a site one after the other", function()
     local cache, server = cache_of(function()
       return { status = 200, body = "User-agent: *\nCrawl-delay: 0.05" }
     end)
@@ -219,7 +226,7 @@ describe("the rules of many sites", function()
     for i = 2, 4 do equal(instants[i] - instants[i - 1] >= 0.049, true) end
   end)
 
-  it("a site that was postponed is waited for, and no other one", { leaks = true }, function()
+  it("a site that was postponed is waited for, and no other one", function()
     local cache, server = cache_of(function() return { status = 404 } end)
     local _ <close> = server
     local other <close> = testing.serve(function() return { status = 404 } end)
@@ -253,9 +260,10 @@ describe("the rules of many sites", function()
     equal(count <= 10000, true)
   end)
 
-  it("wrong use is told", { leaks = true }, function()
-    local cache = robots.cache(http.session {}, "a")
-    misuse("bad argument #2 to 'cache'", function() robots.cache(http.session {}) end)
+  it("wrong use is told", function()
+    local plain <close> = http.session {}
+    local cache = robots.cache(plain, "a")
+    misuse("bad argument #2 to 'cache'", function() robots.cache(plain) end)
     misuse("bad argument #1 to 'allows'", function() cache:allows(nil) end)
     misuse("bad argument #1 to 'rules'", function() cache:rules(1) end)
     misuse("bad argument #1 to 'wait'", function() cache:wait() end)
