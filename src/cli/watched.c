@@ -16,6 +16,17 @@ static const char log_variable[] = "SEPTET_WATCH_LOG", pid_variable[] = "SEPTET_
 
 static char *reports; /* the file; NULL if no command watches */
 
+/* Passes the death of the command on as one SIGTERM, since a second one would kill the script. The
+ * kernel reports it once for each thread of the command that takes over this process as it dies. */
+static void on_command_death(int number)
+{
+    static volatile sig_atomic_t passed_on;
+    if (!passed_on) {
+        passed_on = true;
+        kill(getpid(), SIGTERM);
+    }
+}
+
 void watched_follow(void)
 {
     const char *pid = getenv(pid_variable);
@@ -23,9 +34,12 @@ void watched_follow(void)
         return;
     long command = strtol(pid, NULL, 10);
     unsetenv(pid_variable);
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    struct sigaction action = {.sa_handler = on_command_death, .sa_flags = SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGRTMIN, &action, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGRTMIN);
     if (getppid() != (pid_t)command)
-        raise(SIGTERM); /* the command ended before the call */
+        raise(SIGRTMIN); /* the command ended before the call */
 }
 
 void watched_take(void)
