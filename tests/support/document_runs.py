@@ -19,7 +19,7 @@ BUILD = os.path.dirname(os.path.abspath(harness.SEPTET))
 # What a page may tell its readers to do to their machine, and no test does.
 NEVER = "apt apt-get dnf dpkg git ldconfig luarocks npm pip reboot sudo su".split()
 HOST = re.compile(r"\b(?:https?|rediss?)://(?:[^/@\s]*@)?([\w.-]*\w)")
-VARYING = re.compile(r"\d+(?:\.\d+)?")
+VARYING = re.compile(r"\d+(?:\.\d+)?(?: (?:ns|µs|ms|s|B|kB|MB)\b)?")
 
 
 def failure(block, what):

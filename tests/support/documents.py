@@ -13,13 +13,13 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 # Languages of what is not run.
 DATA = "text json jsonl csv diff html http ini markdown xml".split()
 # What a text is that no block prints.
-SHOWN = {"figure", "sample"}
+SHOWN = {"figure"}
 # Folders that hold no pages of ours.
 FOREIGN = {"build", "node_modules"}
 # Languages of what is run, under their usual names; a block without a fence is of shell lines.
 RUN = {"lua": "lua", "c": "c", "sh": "sh", "bash": "sh", "shell": "sh", "console": "console"}
 MARKS = ("not run", "file", "frame", "hidden", "continues", "status", "numbers vary", "any order",
-         "figure", "sample", "instead")
+         "figure", "instead")
 FENCE = re.compile(r"^( *)(`{3,})(.*)$")
 COMMENT = re.compile(r"<!-- *(.*?) *-->", re.S)
 
@@ -181,8 +181,7 @@ def blocks(page):
                 and "not run" not in block.marks:
             reader.fault(block.line, "no test knows the language '%s'" % block.tag)
         if block.language == "text" and block.state == "data":
-            reader.fault(block.line, "text that no block prints, and neither 'text figure' nor "
-                                     "'text sample'")
+            reader.fault(block.line, "text that no block prints, and no 'text figure'")
     return reader.blocks, reader.faults
 
 
