@@ -52,6 +52,17 @@ function api.is_module(name)
   return classes[name] ~= nil and classes[name].kind == "module"
 end
 
+--- Returns the set of the names of the modules, without "septet.".
+---@return table<string, boolean>
+function api.modules()
+  if not classes then load() end
+  local names = {}
+  for name, entry in pairs(classes) do
+    if entry.kind == "module" then names[name:gsub("^septet%.", "")] = true end
+  end
+  return names
+end
+
 --- Returns true if a class of the API has this name.
 function api.is_class(name)
   if not classes then load() end

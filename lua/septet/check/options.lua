@@ -43,19 +43,65 @@ local function visit_table(node, text, what, visit)
   end
 end
 
+-- Returns the table that an argument is: one that is written out, or the value of a variable that
+-- nothing can change. It is read as an option or by a field only.
+local function table_of(argument, harmless)
+  if argument.tag == "Table" then return argument end
+  local variable = argument.tag == "Name" and argument.variable
+  local value = variable and variable.value and not variable.result and tree.bare(variable.value)
+  if not value or value.tag ~= "Table" or variable.writes > 0 then return nil end
+  return harmless[variable] == variable.reads and value or nil
+end
+
+-- Calls visit(member, argument, parameter) for each argument of each call of the API, also of those
+-- that another function makes.
+local function each_argument(root, visit)
+  local function call(node)
+    for _, made in ipairs { node, types.passed_call(node) } do
+      local member = types.called(made)
+      if member and member.signature then
+        types.each_argument(made, member, function(argument, parameter)
+          visit(member, argument, parameter)
+        end)
+      end
+    end
+  end
+  tree.walk(root, { Call = call, Invoke = call })
+end
+
+-- Returns for each variable how often it is read without being changed.
+local function count_harmless(root)
+  local harmless = {}
+  local function count(node)
+    if node.tag == "Name" and node.variable then
+      harmless[node.variable] = (harmless[node.variable] or 0) + 1
+    end
+  end
+  each_argument(root, function(_, argument) count(argument) end)
+  local targets = {}
+  tree.walk(root, {
+    Assign = function(node)
+      for _, target in ipairs(node.targets) do targets[target] = true end
+    end,
+    Index = function(node)
+      if not targets[node] then count(tree.bare(node.object)) end
+    end,
+  })
+  return harmless
+end
+
 --- Calls visit(field, known, what) for each named field of each table of options: its node, the
 --- types of the known options by their names, and the name of the function that takes them.
 ---@param root septet.check.Node
 ---@param visit fun(field: septet.check.Node, known: table<string, string>, what: string)
 function options.each(root, visit)
-  local function call(node)
-    local member = types.called(node)
-    if not member or not member.signature then return end
-    types.each_argument(node, member, function(argument, parameter)
-      if argument.tag == "Table" then visit_table(argument, parameter.type, member.name, visit) end
-    end)
-  end
-  tree.walk(root, { Call = call, Invoke = call })
+  local harmless, seen = count_harmless(root), {}
+  each_argument(root, function(member, argument, parameter)
+    local given = table_of(argument, harmless)
+    if not given or seen[given] then return end
+    seen[given] = true
+    visit_table(given, parameter.type, member.name, visit)
+  end)
 end
 
 return options

@@ -85,11 +85,9 @@ function Run:note_globals(file)
   for _, global in ipairs(file.globals) do
     if global.is_write then self.globals[global.name] = true end
   end
-  for name in file.source.text:gmatch "%f[%w_]_G%.([%a_][%w_]*)%s*=[^=]" do
-    self.globals[name] = true
-  end
-  for name in file.source.text:gmatch "function%s+_G%.([%a_][%w_]*)" do
-    self.globals[name] = true
+  for _, form in ipairs { "%f[%w_]_G%.([%a_][%w_]*)%s*=[^=]", "function%s+_G%.([%a_][%w_]*)",
+    "%f[%w_]_ENV%.([%a_][%w_]*)%s*=[^=]", "function%s+_ENV%.([%a_][%w_]*)" } do
+    for name in file.source.text:gmatch(form) do self.globals[name] = true end
   end
 end
 

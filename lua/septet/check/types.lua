@@ -147,6 +147,34 @@ local function first_parameter(node, member)
   return node.tag == "Call" and member.kind == "method" and 0 or 1
 end
 
+-- Lua's functions that call one of their arguments with those behind others.
+local CALLS <const> = { pcall = { 1, 2 }, xpcall = { 1, 3 } }
+
+-- Returns the index of the function that a call passes on with arguments of its own, and that of
+-- the first of these; or nil.
+local function passed_at(node)
+  local own = node.tag == "Call" and CALLS[types.called_of_lua(node)]
+  if own then return own[1], own[2] end
+  local member = types.called(node)
+  local known = member and member.signature
+  local last = known and known.is_vararg and #known.parameters or 0
+  local kind = last > 0 and known.parameters[last].type or ""
+  if kind ~= "function" and not kind:find "^fun%(" and not kind:find "^async fun%(" then return end
+  local at = last - first_parameter(node, member) + 1
+  return at, at + 1
+end
+
+--- Returns the call that a call makes, as http.get(url) in pcall(http.get, url); or nil.
+---@param node septet.check.Node
+---@return septet.check.Node|nil
+function types.passed_call(node)
+  local at, from = passed_at(node)
+  local callee = at and node.arguments[at]
+  if not callee then return nil end
+  return { tag = "Call", at = callee.at, callee = callee,
+    arguments = table.move(node.arguments, from, #node.arguments, 1, {}) }
+end
+
 --- Calls visit(argument, parameter) for each argument of a call of the API.
 function types.each_argument(node, member, visit)
   local first = first_parameter(node, member)

@@ -249,7 +249,6 @@ end
 
 local until_of = { ALL_COMPLETED = "all", FIRST_COMPLETED = "first", FIRST_EXCEPTION = "failure" }
 
----@alias septet.ReturnWhen "ALL_COMPLETED"|"FIRST_COMPLETED"|"FIRST_EXCEPTION"
 
 --- Waits for tasks. Neither raises their errors nor cancels any.
 ---@async

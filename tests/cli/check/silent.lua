@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Nothing is wrong here, although it may look so.
-local task, http = require "septet.task", require "septet.http"
+local task, http, sync = require "septet.task", require "septet.http", require "septet.sync"
 
 local session <close> = http.session { headers = { ["X-Any"] = "1" }, timeout = { total = 3 } }
 local function fetch(url) return session:get(url, { retries = { attempts = 2 } }) end
@@ -25,5 +25,11 @@ later = task.future()
 later.anything()
 for k, v in pairs(_G) do print(k, v) end
 while not later:is_done() do task.sleep(1) end
+_ENV.made = 1
+print(made)
+http.helper = function() end
+http.helper()
+local queue = sync.queue and sync.queue(1)
+if coroutine._yield or DEBUG ~= false then print(DEBUG, queue, coroutine._yield()) end
 local ok, err = pcall(function() session:get("http://127.0.0.1/") end)
 return ok, err, string.format("%d", 1), session.get(session, "http://127.0.0.1/")

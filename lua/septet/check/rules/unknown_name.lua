@@ -23,9 +23,9 @@ local function is_there(module, name)
 end
 
 -- Reports a member that a module or class does not have.
-local function check_member(report, owner, name, at)
+local function check_member(report, owner, name, at, added)
   local class = owner.module or owner.class
-  if name:sub(1, 1) == "_" or api.member(class, name) then return end
+  if name:sub(1, 1) == "_" or api.member(class, name) or added[class .. "." .. name] then return end
   if class == "septet" and api.is_module("septet." .. name) then return end
   local known = api.member_names(class)
   if not next(known) or owner.module and is_there(class, name) then return end
@@ -45,8 +45,20 @@ local function check_lua(report, library, name, at, added)
   local values = load "return _G"()[library]
   if type(values) ~= "table" or library == "_G" or values[name] ~= nil then return end
   local near = args.hint(name, values)
-  if near == "" or added[library .. "." .. name] then return end -- or other libraries do
+  if near == "" or name:sub(1, 1) == "_" or added[library .. "." .. name] then return end
   report(at, "Lua's '%s' has no '%s'%s", library, name, near)
+end
+
+-- Reports a module of Septet that is not there.
+local function check_require(report, node)
+  local argument = types.called_of_lua(node) == "require" and #node.arguments == 1
+    and tree.bare(node.arguments[1])
+  local name = argument and argument.tag == "String" and argument.value
+  -- Those with two dots are private, or a script's own.
+  local last = name and name:match "^septet%.([%w_]+)$"
+  if not last or api.is_module(name) then return end
+  local near = args.hint(last, api.modules()):gsub("'(.*)'", "'septet.%1'")
+  if near ~= "" then report(argument.at, "there is no module '%s'%s", name, near) end
 end
 
 --- Reports names that what they are read from does not have.
@@ -57,6 +69,8 @@ function rule.check(file, report)
     for _, target in ipairs(node.targets) do
       local known = target.tag == "Index" and types.of(target)
       if known and known.lua then added[known.lua] = true end
+      local owner = target.tag == "Index" and target.key.tag == "String" and types.of(target.object)
+      if owner and owner.module then added[owner.module .. "." .. target.key.value] = true end
       target.is_target = true
     end
   end })
@@ -68,12 +82,15 @@ function rule.check(file, report)
       if owner.lua and node.object.tag == "Name" then
         check_lua(report, owner.lua, node.key.value, node.key.at, added)
       elseif owner.module or owner.class and not node.is_target then
-        check_member(report, owner, node.key.value, node.key.at)
+        check_member(report, owner, node.key.value, node.key.at, added)
       end
     end,
+    Call = function(node) check_require(report, node) end,
     Invoke = function(node)
       local owner = types.of(node.object)
-      if owner and owner.class then check_member(report, owner, node.name, node.name_at) end
+      if owner and owner.class then
+        check_member(report, owner, node.name, node.name_at, added)
+      end
     end,
   })
 end

@@ -4,8 +4,8 @@ local rule = { name = "unset-global" }
 
 local args = require "septet.internal.args"
 
--- Returns a hint at a global that was meant. Names of one or two letters resemble many.
-local function hint(name, known) return #name > 2 and args.hint(name, known) or "" end
+-- Returns a hint at a global that was meant. Names of up to three letters resemble many.
+local function hint(name, known) return #name > 3 and args.hint(name, known) or "" end
 
 --- Reports the globals that nothing sets.
 function rule.finish(file, report, run)

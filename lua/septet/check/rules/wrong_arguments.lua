@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Calls of the API with too many or too few arguments, or with a literal of a wrong type.
+-- Calls of the API with too many or too few arguments, with a literal of a wrong type, or with a
+-- task twice in a list.
 local rule = { name = "wrong-arguments" }
 
 local api = require "septet.check.api"
@@ -42,7 +43,26 @@ local function check_types(report, node, member)
   end)
 end
 
---- Reports both.
+local LISTS <const> = { ["task.gather"] = true, ["task.race"] = true, ["task.wait"] = true,
+  ["task.as_completed"] = true }
+
+-- Reports a task that a list has twice, as if it would run once more.
+local function check_list(report, node, member)
+  local list = LISTS[member.name] and node.arguments[1] and tree.bare(node.arguments[1])
+  local seen = {}
+  for _, field in ipairs(list and list.tag == "Table" and list.fields or {}) do
+    local value = tree.bare(field.value)
+    local known = value.tag == "Name" and value.variable and types.of(value)
+    if known and known.class == "septet.Task" then
+      if seen[value.variable] then
+        report(value.at, "the task '%s' is in the list twice, and runs once", value.name)
+      end
+      seen[value.variable] = true
+    end
+  end
+end
+
+--- Reports these.
 function rule.check(file, report)
   local function call(node)
     local member = types.called(node)
@@ -53,6 +73,7 @@ function rule.check(file, report)
     if is_dotted or is_module then return end
     check_count(report, node, member)
     check_types(report, node, member)
+    check_list(report, node, member)
   end
   tree.walk(file.tree, { Call = call, Invoke = call })
 end
