@@ -17,7 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "change.h"
 #include "question.h"
+#include "terminal.h"
 
 enum {
     REPEAT_MS = 500,    /* until the signal is repeated */
@@ -169,6 +171,7 @@ static void reply(struct asker *asker)
 
 static void print_line(void *ud, const char *text)
 {
+    terminal_before_output();
     fprintf(stderr, "%s%s\n", (const char *)ud, text);
 }
 
@@ -177,6 +180,7 @@ void inspect_show(void *ud)
     int wanted = atomic_exchange(&state.wanted, 0);
     state.asked_ms = 0;
     repeat_every(0);
+    change_deliver();
     if (wanted & WANT_WHERE)
         dump(SEPTET_DUMP_WHERE, print_line, "septet: interrupted: ");
     if (wanted & WANT_TREE)
@@ -368,6 +372,7 @@ static void on_request(int number, siginfo_t *info, void *context)
     int saved = errno;
     bool repeated = is_repeated(info);
     if (!repeated && number == SIGQUIT && is_second_quit()) {
+        terminal_restore();
         signal(number, SIG_DFL);
         raise(number); /* blocked until this handler returns */
         return;
@@ -381,6 +386,12 @@ static void on_request(int number, siginfo_t *info, void *context)
     else
         pthread_kill(state.runner, number);
     errno = saved;
+}
+
+void inspect_request(void)
+{
+    if (state.host != NULL)
+        septet_inspect(state.host);
 }
 
 void inspect_where(septet_host *host)
@@ -403,7 +414,8 @@ static bool catch_signal(int number)
     struct sigaction before,
         action = {.sa_sigaction = on_request, .sa_flags = SA_SIGINFO | SA_RESTART};
     sigemptyset(&action.sa_mask);
-    for (const int *other = (const int[]){SIGINT, SIGTERM, SIGQUIT, SIGUSR1, 0}; *other; other++)
+    for (const int *other = (const int[]){SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, 0}; *other;
+         other++)
         sigaddset(&action.sa_mask, *other);
     sigaction(number, NULL, &before);
     return before.sa_handler != SIG_IGN && sigaction(number, &action, NULL) == 0;

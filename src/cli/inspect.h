@@ -24,6 +24,10 @@ void inspect_end(void);
 /* The host's on_inspect callback. */
 void inspect_show(void *ud);
 
+/* Requests a call of inspect_show(), which also delivers changes of the terminal. Safe in a signal
+ * handler of any thread. */
+void inspect_request(void);
+
 /* Requests one line that says where the script is, printed before the host acts on an interrupt.
  * Safe in a signal handler of this thread. */
 void inspect_where(septet_host *host);

@@ -317,6 +317,8 @@ static void run_prompt(struct cli *cli)
         return;
     run_task(cli, "prompt", load_repl, &repl);
     cli->status = repl_end(&repl, cli->status);
+    if (!cli->exiting)
+        cli->signal = signals_leave_signal();
 }
 
 /* --- the process --- */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Finds the modules that tools/embed.c has written as tables of four columns into the command. */
 #include "modules.h"
 
 #include <string.h>

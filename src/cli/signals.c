@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Lets INT and TERM interrupt the script once, and end the process if the interruption reaches no
- * task. */
+/* Lets INT, TERM and, at the prompt, HUP interrupt the script once. Ends the process if the
+ * interruption reaches no task. */
 #include "signals.h"
 
 #include <errno.h>
@@ -23,27 +23,33 @@ static pthread_t runner; /* the thread of that host */
 static volatile sig_atomic_t caught;
 /* Exit status that the script has asked for, or -1. */
 static volatile sig_atomic_t exit_status = -1;
-static bool is_quiet;                 /* a command of ours runs */
-static bool keeps_going;              /* an interrupt ends what the prompt runs, not all */
-static volatile sig_atomic_t insists; /* what runs was interrupted twice */
-static volatile sig_atomic_t leaves;  /* the signal that ends the prompt; or 0 */
-static bool pipe_interrupts;          /* the end of stdout's reader interrupts the script */
+static bool is_quiet;                          /* a command of ours runs */
+static bool is_prompt;                         /* INT ends what the prompt runs, and not all */
+static volatile sig_atomic_t second_interrupt; /* what the prompt runs was interrupted twice */
+static volatile sig_atomic_t leave_signal;     /* TERM or HUP, which ends the prompt; or 0 */
+static bool pipe_interrupts; /* the end of stdout's reader interrupts the script */
 
 /* The signals that interrupt. A timer sends each one again when its grace period is over. */
 static struct {
     int number;
     bool has_timer;
     timer_t timer;
+    struct sigaction before; /* what it did before the run */
 } interrupts[] = {{.number = SIGINT}, {.number = SIGTERM}, {.number = SIGHUP}};
 
-enum { NTIMED = 2, NINTERRUPTS = 3 }; /* SIGHUP interrupts the prompt alone, without a timer */
+enum { HANGUP = 2, NINTERRUPTS = 3 }; /* SIGHUP, which interrupts the prompt alone, is the last */
+
+static void create_timer(size_t i)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = interrupts[i].number};
+    if (!interrupts[i].has_timer)
+        interrupts[i].has_timer = timer_create(CLOCK_MONOTONIC, &event, &interrupts[i].timer) == 0;
+}
 
 void signals_init(void)
 {
-    for (size_t i = 0; i < NTIMED; i++) {
-        struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = interrupts[i].number};
-        interrupts[i].has_timer = timer_create(CLOCK_MONOTONIC, &event, &interrupts[i].timer) == 0;
-    }
+    for (size_t i = 0; i < HANGUP; i++)
+        create_timer(i);
 }
 
 /* Has the signal sent again after `seconds`; 0 cancels that. Safe in a signal handler. */
@@ -61,55 +67,107 @@ static void stop_timers(void)
         set_timer(interrupts[i].number, 0);
 }
 
+/* Returns true if a signal that is not the first changes nothing: Ctrl-C reached both processes,
+ * and the command has cancelled the script, too; or both the kernel and the shell tell that the
+ * terminal is gone. */
+static bool is_repeated(int number, const siginfo_t *info)
+{
+    if (watched_is() && number != caught)
+        return true;
+    return number == SIGHUP && leave_signal == SIGHUP && info->si_code != SI_TIMER;
+}
+
+/* Returns true if the prompt goes on, so far, after a signal that is not the first: it begins to
+ * leave, or what it runs is interrupted a second time. */
+static bool is_for_prompt(int number)
+{
+    return is_prompt && leave_signal == 0 && (number != SIGINT || !second_interrupt);
+}
+
+/* Begins the grace period of a signal, in place of that of an interrupt before. */
+static void begin(int number, const siginfo_t *info)
+{
+    stop_timers();
+    caught = number;
+    set_timer(number, GRACE_S);
+    if (is_prompt && number != SIGINT)
+        leave_signal = number;
+    if (is_prompt && number == SIGINT && info->si_code == SI_KERNEL)
+        terminal_end_echo();
+    if (number == SIGINT && !is_prompt && !is_quiet)
+        inspect_where(interruptible);
+}
+
 /* Asks the script to end at the first signal. The next one, from any sender, ends the process by
  * the signal. If the timer sent it and the script has asked to exit, it ends with that status. */
 static void on_signal(int number, siginfo_t *info, void *context)
 {
-    if (caught != 0 && info->si_code == SI_TIMER && exit_status >= 0)
+    if (caught != 0 && info->si_code == SI_TIMER && exit_status >= 0) {
+        terminal_restore();
         _exit(exit_status);
-    if (caught != 0 && number != caught && watched_is())
-        return; /* Ctrl-C reached both processes, and the command has cancelled the script, too */
-    if (keeps_going && caught != 0 && !insists) {
-        insists = true;
-        septet_interrupt(interruptible);
-        return;
     }
-    if (caught != 0) {
+    if (caught != 0 && is_repeated(number, info))
+        return;
+    if (caught != 0 && !is_for_prompt(number)) {
         inspect_where_blocked();
         terminal_restore();
         signal(number, SIG_DFL);
         raise(number); /* blocked until this handler returns */
         return;
     }
+    int saved = errno;
     if (!pthread_equal(pthread_self(),
                        runner)) { /* a helper's: a call that blocks the runner ends */
         pthread_kill(runner, number);
-        return;
+    } else {
+        if (caught == SIGINT && number == SIGINT)
+            second_interrupt = true;
+        else
+            begin(number, info);
+        septet_interrupt(interruptible);
     }
-    caught = number;
-    set_timer(number, GRACE_S);
-    if (keeps_going && number != SIGINT)
-        leaves = number;
-    if (number == SIGINT && !keeps_going && !is_quiet)
-        inspect_where(interruptible);
-    septet_interrupt(interruptible);
+    errno = saved;
+}
+
+/* Blocks what interrupts, or lets it through again. */
+static void block_interrupts(int how)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < NINTERRUPTS; i++)
+        sigaddset(&set, interrupts[i].number);
+    pthread_sigmask(how, &set, NULL);
 }
 
 void signals_delivered(void *ud)
 {
-    stop_timers();
-    if (keeps_going)
-        caught = insists = 0;
+    block_interrupts(SIG_BLOCK);
+    if (leave_signal == 0) { /* otherwise all has to end, and not only what was interrupted */
+        stop_timers();
+        if (is_prompt)
+            caught = second_interrupt = 0;
+    }
+    block_interrupts(SIG_UNBLOCK);
 }
 
-void signals_keep_going(bool keep)
+void signals_begin_prompt(void)
 {
-    keeps_going = keep;
+    is_prompt = true;
+    create_timer(HANGUP);
 }
 
-int signals_leave(void)
+void signals_end_prompt(void)
 {
-    return leaves;
+    if (!is_prompt)
+        return;
+    is_prompt = false;
+    if (leave_signal == 0)
+        sigaction(SIGHUP, &interrupts[HANGUP].before, NULL);
+}
+
+int signals_leave_signal(void)
+{
+    return leave_signal;
 }
 
 /* Interrupts the script, as on_signal() does. A further write to stdout fails. Returns false if
@@ -177,23 +235,22 @@ static void catch_sigxfsz(void)
     sigaction(SIGXFSZ, &action, NULL);
 }
 
-/* Runs the host with the two signals turned into septet_interrupt(). Outside septet_run() nothing
- * needs unwinding, and the signals act as in any program. */
+/* Runs the host with the signals turned into septet_interrupt(). Outside septet_run() nothing needs
+ * unwinding, and the signals act as in any program. */
 int signals_run(septet_host *host)
 {
-    struct sigaction before[NINTERRUPTS];
     interruptible = host;
     runner = pthread_self();
     caught = 0;
     inspect_begin(host);
-    const size_t count = keeps_going ? NINTERRUPTS : NTIMED;
+    const size_t count = is_prompt ? NINTERRUPTS : HANGUP;
     for (size_t i = 0; i < count; i++)
-        catch_signal(interrupts[i].number, &before[i]);
+        catch_signal(interrupts[i].number, &interrupts[i].before);
     int result = septet_run(host);
     stop_timers();
     inspect_end();
     for (size_t i = 0; i < count; i++)
-        sigaction(interrupts[i].number, &before[i], NULL);
+        sigaction(interrupts[i].number, &interrupts[i].before, NULL);
     interruptible = NULL;
     return result;
 }

@@ -18,7 +18,7 @@ void signals_catch_output(void);
  * script. signals_caught() is then SIGPIPE. */
 void signals_interrupt_by_pipe(void);
 
-/* Like septet_run(), but turns INT and TERM into septet_interrupt(). */
+/* Like septet_run(), but turns INT and TERM, and HUP at the prompt, into septet_interrupt(). */
 int signals_run(septet_host *host);
 
 /* From now on, an interrupt does not print where the script was: it is a command of ours. */
@@ -39,10 +39,14 @@ void signals_end_with(int status);
  * interruption that reaches no task. */
 void signals_limit_the_end(int number);
 
-/* Lets an interrupt end what the prompt runs in the foreground, and not the run of all tasks. */
-void signals_keep_going(bool keep);
+/* Begins the prompt, before its run. INT then ends what it runs in the foreground, and not the run.
+ * TERM and HUP end the prompt, and the process if it does not end within the grace period. */
+void signals_begin_prompt(void);
+
+/* Ends that: the signals act as in a script. Does nothing if it has ended. */
+void signals_end_prompt(void);
 
 /* Returns the signal by which the prompt is to end, or 0. */
-int signals_leave(void);
+int signals_leave_signal(void);
 
 #endif

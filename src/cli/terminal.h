@@ -17,13 +17,25 @@ bool terminal_set_raw(void);
 /* Gives the terminal the mode that it had. Safe in a signal handler. */
 void terminal_restore(void);
 
+/* Gives the terminal the mode that it had, until terminal_resume(), as the process is to be
+ * stopped. Safe in a signal handler. */
+void terminal_suspend(void);
+
+/* Sets the mode for typing again if it was set. What was typed is not shown any more. Returns false
+ * if nothing was set, as in the background. Safe in a signal handler. */
+bool terminal_resume(void);
+
+/* Ends the line on which the terminal has shown ^C for a key. Safe in a signal handler. */
+void terminal_end_echo(void);
+
 /* Records that a line that is being typed is shown, and what erases it; "": none is shown. */
 void terminal_show(const char *sequence);
 
 /* Returns true if the line is still shown: nothing else was printed since. */
 bool terminal_is_shown(void);
 
-/* Erases the line that is being typed, if it is shown, as something else is to be printed. */
+/* Erases the line that is being typed, if it is shown, as something else is to be printed. It is
+ * drawn again when the tasks run. On the host's thread. */
 void terminal_before_output(void);
 
 /* Opens /dev/null for closed standard descriptors. Otherwise the first thing to be opened, a poller

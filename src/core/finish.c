@@ -113,6 +113,8 @@ static struct spt_task *finish(struct spt_task *t)
     spt_task_become(t, t->body.outcome);
     record_end(t);
     spt_scope_close(&t->root);
+    if (s->interrupt.foreground == &t->root)
+        s->interrupt.foreground = NULL;
     owner->tasks.live--;
     owner->tasks.cancelled |= t->state == SPT_TASK_CANCELLED;
     s->counts.live--;

@@ -141,7 +141,7 @@ struct spt_interrupt {
     atomic_uchar urgent;  /* SPT_URGENT_... */
     bool only_foreground; /* an interrupt cancels `foreground` alone, and nothing without one */
     unsigned char acts;   /* number of interrupts acted upon since one has reached a task */
-    struct spt_scope *foreground; /* root of a live task, which sets and clears it; or NULL */
+    struct spt_scope *foreground; /* root of a live task, cleared at its end; or NULL */
 };
 
 enum { SPT_SLOW_PLACES = 64 };

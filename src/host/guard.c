@@ -3,6 +3,7 @@
  * embedder look at it. */
 #include "host/guard.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <lauxlib.h>
 #include <limits.h>
@@ -132,6 +133,7 @@ static void cancel_foreground(struct spt_sched *s)
 {
     if (s->interrupt.acts < UCHAR_MAX)
         s->interrupt.acts++;
+    assert(!s->interrupt.foreground || s->interrupt.foreground->open);
     if (s->interrupt.foreground)
         spt_scope_cancel(s->interrupt.foreground, "shutdown", "interrupted");
     else if (!s->current) /* otherwise that task may hold up all others */

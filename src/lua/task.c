@@ -391,9 +391,9 @@ static int l_tree(lua_State *L)
     return 1;
 }
 
-/* foreground(is): makes the running task, until it is called again, the only one that an interrupt
- * cancels, with all below it; or lets an interrupt cancel none. It must do so before it ends. nil:
- * an interrupt cancels the main tasks again. */
+/* foreground(is): true: an interrupt cancels the running task, with all below it, and no other,
+ * until the next call, or until the task ends. false: it cancels none. nil: it cancels the main
+ * tasks again. */
 static int l_foreground(lua_State *L)
 {
     struct spt_sched *s = spt_sched_of(L);

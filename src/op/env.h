@@ -54,7 +54,7 @@ static inline struct spt_env *spt_env(lua_State *L)
     return lua_touserdata(L, lua_upvalueindex(1));
 }
 
-/* Has the census not count a resource. Of op/census.c; called while there is one. */
+/* Excludes a resource from the census. Of op/census.c; called while there is one. */
 void spt_census_forget(struct spt_env *env, const struct spt_resource *resource);
 
 /* Adds an open resource, which the host releases at its end if a script has not. The host releases

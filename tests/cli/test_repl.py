@@ -212,7 +212,7 @@ class Running(harness.Case):
         self.terminal.type(line, "Enter")
         self.terminal.until(lambda s: s.endswith("started"), "started")
         self.terminal.type("", "C-c")
-        self.terminal.until(lambda s: s.endswith("^Cinterrupted\n>"), "interrupted")
+        self.terminal.until(lambda s: s.endswith("^C\ninterrupted\n>"), "interrupted")
 
     def test_ctrl_c_ends_a_wait(self):
         self.interrupted("print 'started' task.sleep(1000)")

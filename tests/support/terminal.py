@@ -22,7 +22,7 @@ class Terminal:
         words = " ".join("'%s'" % word for word in (harness.SEPTET, *args))
         case.addCleanup(self.close)
         self.tmux("new-session", "-d", "-x", str(columns), "-y", "40",
-                  "trap : INT; %s; echo \"status $?\"; exec cat" % words, env=names)
+                  "trap : INT QUIT; %s; echo \"status $?\"; exec cat" % words, env=names)
 
     def tmux(self, *words, env=None):
         environment = harness.environment(env)

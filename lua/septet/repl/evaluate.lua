@@ -3,6 +3,7 @@
 local evaluate = {}
 
 local core = require "septet.core"
+local hidden = require "septet.trace.hidden"
 
 local NAME = "=prompt"
 local LONGEST_ERROR = 4000
@@ -110,11 +111,18 @@ end
 local function line_task(self, fn, done)
   local scope = core.scope(false, false)
   if self.is_terminal then foreground(true) end
-  local ok = try(run, self, fn)
+  if not self.term.leaves() then try(run, self, fn) end
   if self.is_terminal then foreground(false) end
-  done:set(ok)
+  done:set()
   core.scope_join(scope)
   core.scope_close(scope)
+end
+
+-- Lets the prompt go on if the task of a line ends in the middle of it, as a slice that is too long
+-- ends it.
+local function watch(t, done)
+  local ok, err, traceback = try(t.await, t)
+  if not ok and not done:is_done() then done:set(err, traceback) end
 end
 
 --- Runs a function in the foreground.
@@ -123,7 +131,11 @@ function evaluate.run(self, fn)
   local done = core.future()
   local t = core.spawn(line_task, self, fn, done)
   t.name = ("line %d"):format(self.number)
-  done:await()
+  local watcher = core.spawn(watch, t, done)
+  watcher.name = ("prompt: line %d"):format(self.number)
+  hidden.add(watcher)
+  local err, traceback = done:await()
+  if err ~= nil then print_error(self, err, traceback) end
 end
 
 evaluate.print_error = print_error

@@ -92,12 +92,13 @@ function Screen:draw(prompt, characters, cursor)
   self:erase()
   lines, widths, row = self:window(rows, widths, row, height)
   local back = #lines - row
+  self.term.show "\r\27[J" -- first: what is printed from here on erases it
   self:put((self.open_line and "\r\n" or "") .. table.concat(lines, "\r\n")
     .. (back > 0 and ("\27[%dA"):format(back) or "") .. "\r"
     .. (at > 0 and ("\27[%dC"):format(at) or ""))
   self.open_line = false
   self.widths, self.row, self.at, self.drawn_for, self.height = widths, row, at, most, height
-  self.term.show(self:sequence())
+  self.term.update(self:sequence())
 end
 
 -- Returns what erases the line. A terminal that became narrower may have broken its rows anew.

@@ -5,11 +5,10 @@ local session = {}
 
 local core = require "septet.core"
 local evaluate = require "septet.repl.evaluate"
+local hidden = require "septet.trace.hidden"
 local modules = require "septet.repl.modules"
 
 local GLOBALS = 2 -- LUA_RIDX_GLOBALS
-local WATCH = 0.1 -- seconds between two looks at the screen, while a line is typed
-local EXIT_SIGNAL = 128
 local FIRST, NEXT = "> ", ">> "
 
 local LOCAL_HINT = "note: a local is gone after its line; without 'local', the name stays"
@@ -74,11 +73,24 @@ end
 -- The task that reads a line. An interrupt ends it.
 local function reading(self)
   core.foreground(true)
-  local ok, result = core.try(self.editor.read, self.editor)
+  local ok, result
+  if self.term.leaves() then
+    ok, result = true, "interrupt"
+  else
+    ok, result = core.try(self.editor.read, self.editor)
+  end
   self.editor.active = false
   core.foreground(false)
   if not ok and not core.is(result, "Cancelled") then core.raise(result) end
   return ok and result or "interrupt"
+end
+
+-- Spawns a task of the prompt itself.
+local function own(spawn, name, ...)
+  local t = spawn(...)
+  t.name = "prompt: " .. name
+  hidden.add(t)
+  return t
 end
 
 -- Reads a line. Returns "line", "end" or "interrupt".
@@ -86,18 +98,26 @@ local function read_line(self, prompt)
   local editor = self.editor
   editor.prompt = prompt
   self.term.raw(true)
-  local t = core.spawn(reading, self)
-  t.name = "prompt: typing"
-  local result = t:await()
+  local ok, result, traceback = core.try(function()
+    local t = own(core.spawn, "typing", reading, self)
+    return t:await()
+  end)
   editor:leave()
-  return result
+  if ok then return result end
+  if core.is(result, "Cancelled") then core.raise(result, traceback) end
+  evaluate.print_error(self, result, traceback) -- a slice of it was too long
+  return "failed"
 end
 
 -- Draws the line again while it is typed, after others have printed or the width has changed.
 local function watch(self)
   while true do
-    core.sleep(WATCH)
-    self.editor:refresh()
+    local continued = self.term.changed()
+    if self.editor.active then
+      if continued then self.term.show "" end -- the cursor is where others have left it
+      if not self.term.is_shown() and not self.screen.open_line then self.screen:put "\r\27[J" end
+      self.editor:refresh()
+    end
   end
 end
 
@@ -118,7 +138,9 @@ local function prepare(self)
   end
   screen:watch(self.globals)
   core.foreground(false)
-  core.background(watch, self).name = "prompt: screen"
+  own(core.background, "screen", watch, self)
+  -- Nothing but a key may resume what runs. That is no deadlock.
+  own(core.background, "keys", core.sleep, math.huge)
   if self.term.shows_banner then
     self.print("Septet " .. self.term.version .. "; :help helps, Ctrl-D leaves")
   end
@@ -127,33 +149,34 @@ end
 local function run_prompt(self)
   prepare(self)
   local typed, interrupted, editor = nil, false, self.editor
-  while not self.leaves do
+  while not self.leaves and not self.term.leaves() do
     editor:clear()
     local result = read_line(self, typed and NEXT or FIRST)
-    local number = self.term.leave()
-    if number then return EXIT_SIGNAL + number end
     local text = editor:text()
-    if result == "end" then break end
+    if result == "end" or self.term.leaves() then break end
     if result == "interrupt" then
       local is_empty = text == "" and not typed
       if is_empty and interrupted then break end
       interrupted, typed = is_empty, nil
       if is_empty then self.print "(Ctrl-C once more, or Ctrl-D, leaves)" end
-    else
+    elseif result == "line" then
       interrupted = false
       self.history:add(text)
       typed = take(self, typed, text)
     end
   end
-  return self.term.leave() and EXIT_SIGNAL + self.term.leave() or 0
+  return 0
 end
 
 --- Runs the prompt to its end. Returns the exit status.
 ---@async
 function session.run(term)
   local self = new(term)
-  if term.is_terminal then return run_prompt(self) end
-  return run_lines(self)
+  if not term.is_terminal then return run_lines(self) end
+  term.foreground = core.foreground
+  hidden.add(core.current())
+  local _ <close> = term -- signals act as in a script while tasks end
+  return run_prompt(self)
 end
 
 return session

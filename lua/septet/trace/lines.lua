@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The trace as lines of text: one for each spawn, wait, cancellation, end, request, span and mark.
 -- Reads events, live or from a file.
+local hidden = require "septet.trace.hidden"
 local shown = require "septet.trace.words"
 local terminal = require "septet.trace.terminal"
 
@@ -260,7 +261,7 @@ function lines.new(write, options)
     local label = s.name or (s.defined or ""):match "[^/]*$"
     local word = words[e.kind]
     local verb, text
-    if word then verb, text = word(e, s, label) end
+    if word and not hidden.has(e.task) then verb, text = word(e, s, label) end
     if verb and is_kind(filter, e.kind) and (e.kind == "lost" or is_subject(filter, e, label)) then
       local who = e.task > 0 and ("#%d %s"):format(e.task, terminal.escape(label)) or ""
       who = shown.cut(who, WHO_WIDTH)
