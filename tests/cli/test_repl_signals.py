@@ -298,7 +298,7 @@ class Stopping(harness.Case):
         job.tell("foreground")
         job.until(r"\r\x1b\[J> 1 \+ 2\r\x1b\[7C$")
         self.assertTrue(job.is_raw())
-        job.enter("", r"\n3\r?\n")
+        job.enter("", r"3\r?\n")
 
     def test_ctrl_z_gives_the_terminal_back_and_fg_goes_on(self):
         job = self.stopped(lambda job: job.type("\x1a"), signal.SIGTSTP)
@@ -347,7 +347,7 @@ class Slices(harness.Case):
                      "task.spawn(function() while true do end end):await()"):
             with self.subTest(line):
                 job.enter(line, "ran for more than 0.1 s")
-                job.enter("40 + 2", "\n42\r?\n" + NEXT)
+                job.enter("40 + 2", "42\r?\n" + NEXT)
                 job.type("x\x03")
                 job.until(PROMPT)
         job.type("\x04")
