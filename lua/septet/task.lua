@@ -21,7 +21,7 @@ local thread = require "septet.task.thread"
 
 ---@class septet.WaitOptions
 ---@field timeout number|nil seconds after which it returns in any case; no limit
----@field return_when "ALL_COMPLETED"|"FIRST_COMPLETED"|"FIRST_EXCEPTION"|nil what it waits for; "ALL_COMPLETED"
+---@field return_when "ALL_COMPLETED"|"FIRST_COMPLETED"|"FIRST_EXCEPTION"|nil when; "ALL_COMPLETED"
 
 ---@class septet.AsCompletedOptions
 ---@field timeout number|nil seconds for the whole loop, after which a step raises Timeout; no limit

@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- task.as_completed: the order of the tasks, its timeout, and what leaving its loop ends.
+-- check: allow wrong-arguments
 local private = debug.getregistry()["septet.require"] -- of private modules
 local task = require "septet.task"
 local sound = private("septet.internal.probe").closes_loops()

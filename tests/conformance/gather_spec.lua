@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- task.gather and task.race: the order of results, the first error, cancellation and limits.
+-- check: allow wrong-arguments
 local task = require "septet.task"
 local helpers = require "helpers"
 

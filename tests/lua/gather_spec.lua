@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- task.gather: all at once, in the list's order; the first failure ends the rest.
+-- check: allow wrong-arguments
 local task = require "septet.task"
 local helpers = require "helpers"
 

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- task.wait: for all, for the first, for the first failure, for a time; it neither raises nor
 -- cancels.
+-- check: allow wrong-arguments
 local task = require "septet.task"
 local helpers = require "helpers"
 

@@ -89,7 +89,8 @@ class Blocks(harness.Case):
         self.fails("'''\nx\n'''\n", "does not say its language")
         self.fails("'''c++\nx\n'''\n", "no test knows the language 'c++'")
         self.holds("<!-- not run: of others -->\n'''c++\nx\n'''\n")
-        self.fails("'''text figure\n'''\nWords.\n'''text\nx\n'''\n", "neither 'text figure' nor")
+        self.fails("'''text figure\n'''\nWords.\n'''text\nx\n'''\n",
+                   "no block prints, and no 'text figure'")
         self.fails("<!-- not run -->\n    x\n", "no reason")
         self.holds("<!-- not run: it takes a day -->\n    x\n")
         self.fails("<!-- not run: it takes a day -->\nWords.\n", "stands before no block")
