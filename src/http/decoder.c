@@ -42,13 +42,20 @@ static int begin_zlib(struct spt_decoder *d, unsigned char first)
     return rc == Z_OK ? SEPTET_OK : SEPTET_ENOMEM;
 }
 
+/* Returns true if a frame of RFC 8878, or one to skip, may begin with the byte. The library may know
+ * formats before that one, too, but finds them only where their first bytes come together. */
+static bool begins_zstd(unsigned char first)
+{
+    return first == 0x28 || (first & 0xf0) == 0x50;
+}
+
 /* Begins the next stream, as gzip and Zstandard allow several in a row. zstd needs no reset for
  * it. */
 static int go_on(struct spt_decoder *d, unsigned char first)
 {
     d->ended = false;
     if (d->coding == ZSTD)
-        return SEPTET_OK;
+        return begins_zstd(first) ? SEPTET_OK : SEPTET_EINVAL;
     if (d->coding != GZIP || first != 0x1f)
         return SEPTET_EINVAL;
     return inflateReset(&d->zlib) == Z_OK ? SEPTET_OK : SEPTET_EINVAL;
@@ -110,6 +117,8 @@ static int begin(struct spt_decoder *d, unsigned char first)
         d->brotli = BrotliDecoderCreateInstance(NULL, NULL, NULL);
         return d->brotli ? SEPTET_OK : SEPTET_ENOMEM;
     case ZSTD:
+        if (!begins_zstd(first))
+            return SEPTET_EINVAL;
         d->zstd = ZSTD_createDStream();
         if (d->zstd)
             ZSTD_DCtx_setParameter(d->zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG);

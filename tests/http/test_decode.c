@@ -83,6 +83,28 @@ static void test_decoders_know_what_is_cut_short(void **state)
         }
 }
 
+/* The library would decode the formats before RFC 8878, if their first bytes came together. */
+static void test_zstd_refuses_other_frames_in_any_pieces(void **state)
+{
+    char bytes[57 + 12] = "\050\265\057\375\000\130\201\001\000" PLAIN;
+    for (size_t begin = 0; begin <= 57; begin += 57) /* as the first frame, and as the second */
+        for (int first = 0; first < 256; first++) {
+            bool known = first == 0x28 || (first >= 0x50 && first <= 0x5f);
+            for (size_t in = 1; !known && in <= sizeof bytes; in += 4) {
+                struct spt_decoder *d;
+                char plain[256];
+                size_t len = 0;
+                memcpy(bytes, all[3].bytes, 57);
+                memcpy(bytes + begin, "\0\265\057\375\0\0\0\0\0\0\0", 12);
+                bytes[begin] = (char)first;
+                assert_int_equal(new_decoder(&d, "zstd"), SEPTET_OK);
+                assert_int_equal(feed(d, bytes, sizeof bytes, in, 64, plain, &len), SEPTET_EINVAL);
+                assert_int_equal(len, begin > 0 ? strlen(PLAIN) : 0);
+                spt_decoder_free(d);
+            }
+        }
+}
+
 static void check(const char *codings, int rc, int decodes)
 {
     struct spt_decoder *d;
@@ -177,6 +199,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decoders_take_any_pieces),
         cmocka_unit_test(test_decoders_know_what_is_cut_short),
+        cmocka_unit_test(test_zstd_refuses_other_frames_in_any_pieces),
         cmocka_unit_test(test_decoders_are_found_by_name),
         cmocka_unit_test(test_h_10_bytes_that_say_nothing_end),
         cmocka_unit_test(test_h_3_lines_of_codings_are_one_list),
