@@ -374,7 +374,9 @@ class Screen(harness.Case):
 
     def test_the_tree_is_printed_above_the_line(self):
         self.terminal.clear()
-        self.terminal.type("typed", "C-\\")
+        self.terminal.type("typed")
+        self.terminal.shows("> typed")  # or the terminal would drop it, with the signal
+        self.terminal.type("", "C-\\")
         self.terminal.until(lambda s: re.match(r"septet \d+ [^>]*\n> typed\Z", s), "the tree")
 
     def test_an_idle_prompt_waits_for_nothing_but_keys_and_signals(self):
