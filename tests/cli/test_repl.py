@@ -14,57 +14,6 @@ import unittest
 import harness
 from terminal import Terminal
 
-FAILING = "error { why = 1 }"
-
-# name, line, what is printed
-LINES = [
-    ("an expression is shown", "1 + 1", "2"),
-    ("floats and integers are told apart", "4 / 2", "2.0"),
-    ("several values", "1, 'a', nil", '1\n"a"\nnil'),
-    ("a call without a value shows nothing", "(function() end)()", ""),
-    ("an assignment shows nothing", "x = { 1, 2, name = 'n' }", ""),
-    ("a table is shown with what is in it", "x", '{ 1, 2, name = "n" }'),
-    ("_ is the value shown last", "_.name", '"n"'),
-    ("= before an expression, as in older versions of Lua", "= #x", "2"),
-    ("a blank line", "  ", ""),
-    ("a local is gone, which is said once", "local y = 1",
-     "note: a local is gone after its line; without 'local', the name stays"),
-    ("a local again, which is not said", "local y = 1", ""),
-    ("a syntax error", "x = = 1", "prompt:1: unexpected symbol near '='"),
-    ("an error with its place", "error 'boo'", "prompt:1: boo"),
-    ("an error that is a table", FAILING, "{ why = 1 }"),
-    ("an error in a function has its traceback", "json.decode '{'",
-     re.compile(r"JsonError: .*\{.*line = 1.*")),
-    ("an error in __tostring", "setmetatable({}, { __tostring = error })",
-     re.compile(r"\(__tostring failed: .*\) \{\}")),
-    ("a line waits", "task.sleep(0.001)", ""),
-    ("a task that is waited for", "task.spawn(function() return 'done' end):await()", '"done"'),
-    ("a coroutine", "coroutine.wrap(function() coroutine.yield(task.sleep(0) or 5) end)()", "5"),
-    ("return of nil", "return nil", "nil"),
-    ("a group of errors", "task.group(function(g) g:spawn(error, 'a') end)",
-     re.compile(r"ErrorGroup of 1 error\n  1 in task '.*': \"a\".*")),
-    ("out of memory", "('x'):rep(1 << 40)", re.compile(".*(not enough memory|too large).*")),
-    ("a module without require", "csv.format { { 1, 2 } }", '"1,2\\r\\n"'),
-    ("json.null", "json.decode 'null'", "json.null"),
-    ("wide characters", "'é漢字🙂'", '"é漢字🙂"'),
-    (":time", ":time 1 + 1", re.compile(r"took [\d.e-]+ ms\n2")),
-    (":doc of nothing", ":doc nothing.at.all", re.compile("(no entry|the docu).*")),
-    (":trace without a word", ":trace", "the trace is off"),
-    ("a command that does not exist", ":nothing", "no command ':nothing' (try :help)"),
-    ("a label is no command", "::a::", ""),
-    ("an unknown global", "nothing_of_it", "nil"),
-    ("print", "print('a', 1)", "a\t1".expandtabs(8)),
-    ("io.write without a line end", "io.write('abc')", "abc"),
-]
-
-
-class Lines(harness.Case):
-    def test_each_line_is_run_and_shown(self):
-        terminal = Terminal(self, "-E")
-        for name, line, expected in LINES:
-            with self.subTest(name):
-                terminal.line(line, expected)
-
 
 class Typing(harness.Case):
     def setUp(self):
