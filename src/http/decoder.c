@@ -42,8 +42,8 @@ static int begin_zlib(struct spt_decoder *d, unsigned char first)
     return rc == Z_OK ? SEPTET_OK : SEPTET_ENOMEM;
 }
 
-/* Returns true if a frame of RFC 8878, or one to skip, may begin with the byte. The library may know
- * formats before that one, too, but finds them only where their first bytes come together. */
+/* Returns true if a frame of RFC 8878, or one to skip, may begin with the byte. The library may
+ * know formats before that one, too, but finds them only where their first bytes come together. */
 static bool begins_zstd(unsigned char first)
 {
     return first == 0x28 || (first & 0xf0) == 0x50;
