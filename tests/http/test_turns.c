@@ -99,7 +99,8 @@ static void test_e_3_a_packed_body_is_decoded_over_many_turns(void **state)
 static void test_e_3_other_requests_end_while_a_body_is_stopped(void **state)
 {
     limit_turns(LIMIT);
-    struct fetch *packed = fetch_get("/gzip?bytes=20000000");
+    /* it takes so many turns that a slow origin answers the others meanwhile */
+    struct fetch *packed = fetch_get("/gzip?bytes=100000000");
     reach_stop(packed);
     for (int i = 0; i < 8; i++)
         fetch_get("/bytes/100000");
@@ -107,8 +108,7 @@ static void test_e_3_other_requests_end_while_a_body_is_stopped(void **state)
     assert_int_equal(packed->calls, 0);
     for (int i = 1; i <= 8; i++)
         assert_whole(&http.fetches[i], 100000);
-    finish_by_turns(9);
-    assert_whole(packed, PACKED);
+    spt_attempt_cancel(&packed->request);
 }
 
 /* With no time left, each turn still advances something, by one piece. */

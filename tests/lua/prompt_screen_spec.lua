@@ -9,6 +9,7 @@ local function prompt_of(columns, rows, earlier)
   local terminal, sequence = small_terminal.new(columns, rows), ""
   local term = {
     show = function(text) sequence = text end,
+    update = function(text) sequence = text end,
     is_shown = function() return sequence ~= "" end,
     hide = function()
       terminal:write(sequence)
